@@ -12,7 +12,7 @@ from churn.errors import ChurnError
 
 # The remote is a folder, and the data are 300 kB; but folders of other machines may stand still.
 DVC_SECONDS = 300
-# To import DVC takes half a second, what it is told here a few milliseconds.
+# DVC is imported once, not for each command: that takes longer than what it is told here.
 ONE_PROCESS = "import json, sys; from dvc.cli import main; sys.exit([main(command) for command in json.loads(sys.argv[1])][-1])"
 
 

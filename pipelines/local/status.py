@@ -22,7 +22,7 @@ from churn.store.store import Store
 from pipelines.environment import prefect_api
 
 TIMEOUT_SECONDS = 3.0
-# So many predictions of the last hour are counted at most: 2,800 a second, in a second or two.
+# So many predictions of the last hour are counted at most: 2,800 a second.
 MAX_COUNTED = 10_000_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
