@@ -27,6 +27,7 @@ from churn.modeling.training import assemble, train
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
+from service.model_loading.registry_source import LOADER_SECONDS
 from tests.e2e.conftest import eventually
 from tests.integration.test_flows import QUICK
 from tests.loopback_http import http
@@ -52,7 +53,8 @@ def stack(contract: Contract) -> Iterator[Stack]:
         for replica in REPLICAS:
             # They find it by themselves; while there was no registry they have come to look seldom.
             with client(made, replica) as asked:
-                assert asked.post("/admin/reload").json()["model_version"] == "1"
+                # Answered when the model is ready. It is made so by a new process, whose imports alone are slow on a busy machine.
+                assert asked.post("/admin/reload", timeout=2 * LOADER_SECONDS).json()["model_version"] == "1"
         eventually(lambda: status(made.url("proxy", "/readyz")) == 200, "the proxy has seen it")
         yield made
 
