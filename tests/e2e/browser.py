@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.loopback_http import http
+from tools.loopback_http import http
 
 # Long enough for a slow machine: nothing here is about speed.
 TIMEOUT_SECONDS = 60

@@ -30,7 +30,7 @@ from churn.simulation.simulate import simulate
 from service.model_loading.registry_source import LOADER_SECONDS
 from tests.e2e.conftest import eventually
 from tests.integration.test_flows import QUICK
-from tests.loopback_http import http
+from tools.loopback_http import http
 from tools.postgres import NotHere
 from tools.stack.callers import CUSTOMER, Callers, count_predictions
 from tools.stack.stack import Stack
@@ -53,7 +53,7 @@ def stack(contract: Contract) -> Iterator[Stack]:
         for replica in REPLICAS:
             # They find it by themselves; while there was no registry they have come to look seldom.
             with client(made, replica) as asked:
-                # Answered when the model is ready. It is made so by a new process, whose imports alone are slow on a busy machine.
+                # Answered when the model is ready. A new process makes it so, and a busy machine is slow to import.
                 assert asked.post("/admin/reload", timeout=2 * LOADER_SECONDS).json()["model_version"] == "1"
         eventually(lambda: status(made.url("proxy", "/readyz")) == 200, "the proxy has seen it")
         yield made
@@ -88,7 +88,7 @@ def status(url: str) -> int:
 
 
 def client(stack: Stack, service: str = "proxy") -> httpx2.Client:
-    return httpx2.Client(base_url=stack.url(service), headers={"X-API-Key": stack.key}, timeout=30, trust_env=False)
+    return httpx2.Client(base_url=stack.url(service), headers={"X-API-Key": stack.key}, timeout=120, trust_env=False)
 
 
 def rows(

@@ -20,8 +20,8 @@ from pipelines.demo.customers import deal_out, shorten
 from tests.checkout import CHECKOUT, FOREIGN_SETTINGS
 from tests.e2e import up
 from tests.e2e.conftest import System
-from tests.loopback_http import http
 from tests.prefect_template import copy_to_home
+from tools.loopback_http import http
 
 # The form of params.yaml with one candidate to try, and few bootstraps.
 QUICK = """

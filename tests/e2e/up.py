@@ -21,7 +21,7 @@ from pipelines.demo.customers import Cast
 from pipelines.local.ports import free_port
 from pipelines.service_client import Client
 from tests.e2e.conftest import CHECKOUT, MONITOR_SECONDS, System, eventually
-from tests.loopback_http import http
+from tools.loopback_http import http
 
 PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "flows", "store"}
 CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from pipelines.local.ports import free_port
-from tests.loopback_http import http
+from tools.loopback_http import http
 
 ACCOUNT, SECRET = "tester", "a-secret-of-this-test-alone"
 TIMEOUT_SECONDS = 60

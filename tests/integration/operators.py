@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from pipelines.local.ports import free_port
 from tests.checkout import CHECKOUT
-from tests.loopback_http import http
+from tools.loopback_http import http
 
 FOLDER = CHECKOUT / "monitoring/prometheus"
 patiently = retry(

@@ -22,8 +22,8 @@ from churn.contract import Contract
 from churn.modeling.model import Model
 from pipelines.local.ports import free_port
 from tests.checkout import CHECKOUT
-from tests.loopback_http import http
 from tests.unit.service.fakes import FEATURES, make_model
+from tools.loopback_http import http
 
 # MLflow warns of its own type hints, and of columns that might have integers.
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint:UserWarning", "ignore::FutureWarning")

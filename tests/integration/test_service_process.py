@@ -27,9 +27,9 @@ from churn.registry.last_known_good import save_last_known_good
 from churn.store.store import Store
 from pipelines.local.ports import free_port
 from service.model_loading.loader_process import prepare_last
-from tests.loopback_http import http
 from tests.skops_io import skops_io
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
+from tools.loopback_http import http
 
 SCRIPT = """
 import sys
@@ -113,7 +113,7 @@ def test_kill_right_after_the_answers_loses_none(serve: Serve, tmp_path: Path) -
     answered: list[str] = []
 
     def ask(_: int) -> None:
-        with httpx2.Client(base_url=address) as client:
+        with httpx2.Client(base_url=address, timeout=60) as client:
             try:
                 while True:
                     answered.append(client.post("/predict", json=CUSTOMER).raise_for_status().json()["prediction_id"])
@@ -147,7 +147,7 @@ def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_th
         asked = len(answered)
 
         def ask(_: int, process: Any = process, address: str = address, moment: str = moment, asked: int = asked) -> None:
-            with httpx2.Client(base_url=address) as client:
+            with httpx2.Client(base_url=address, timeout=60) as client:
                 try:
                     while True:
                         answered.append(client.post("/predict", json=CUSTOMER).raise_for_status().json()["prediction_id"])

@@ -27,11 +27,11 @@ from tests.checkout import CHECKOUT
 from tests.integration.live import live
 from tests.integration.operators import alertmanager, patiently, prometheus, query, webhook
 from tests.integration.test_prometheus_rules import known_series, series
-from tests.loopback_http import http
 from tests.unit.monitoring.exporter.test_campaigns import run_campaign
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, serve
 from tests.unit.monitoring.fakes import make_settings as monitor_settings
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, make_model, make_settings
+from tools.loopback_http import http
 from tools.metrics_page import monitor_metrics, service_metrics
 
 DASHBOARDS = CHECKOUT / "monitoring/dashboards"

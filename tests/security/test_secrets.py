@@ -21,8 +21,8 @@ from churn.config.urls import shown
 from churn.errors import InputError
 from pipelines.local.ports import free_port
 from tests.integration.test_service_process import put_last_known_good, wait_until
-from tests.loopback_http import http
 from tests.unit.service.fakes import CUSTOMER, make_settings
+from tools.loopback_http import http
 
 KEY, PSEUDONYM = "the-key-of-the-shop", "the-pseudonym-key-of-us"
 STORE, REGISTRY = "pa55-of-the-store", "pa55-of-the-registry"
@@ -69,7 +69,7 @@ def test_a_service_with_keys_and_passwords_tells_none_of_them(tmp_path: Path) ->
 
     try:
         wait_until(ready, process)
-        with httpx2.Client(base_url=f"http://127.0.0.1:{env['CHURN_PORT']}") as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{env['CHURN_PORT']}", timeout=60) as client:
             key = {"X-API-Key": KEY}
             answers = [
                 client.post("/predict", json={**CUSTOMER, "customer_id": "jane"}, headers=key),

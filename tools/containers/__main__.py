@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from churn.config.settings import Settings, load_settings
 from churn.contract import load_contract
 from churn.data.dataset import read_dataset
@@ -28,6 +26,7 @@ from tools.containers.loop import close_the_loop, first_customers
 from tools.containers.quick_params import QUICK
 from tools.containers.replicas import lose_replicas
 from tools.containers.stack import ContainerStack
+from tools.loopback_http import http
 from tools.stack.compose_file import PORTS
 
 TIMEOUT_SECONDS = 600
@@ -57,13 +56,13 @@ def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[
     stack.bring_up()
     for name, seconds in sorted(stack.seconds.items(), key=lambda item: item[1]):
         say(f"{seconds:5.1f} s after the first start  {name} is {'done' if stack.services[name].ends else 'healthy'}")
-    _await(lambda: httpx2.get(stack.url("proxy", "/readyz"), trust_env=False).status_code == 200, "the first model serves")
+    _await(lambda: http.get(stack.url("proxy", "/readyz")).status_code == 200, "the first model serves")
     say(f"{check_confinement(stack)} containers run as compose.yaml says: users, rights, networks, limits, secrets")
     lose_replicas(stack, say)
     close_the_loop(stack, people, contract, say)
     wanted = {f"{name}:{PORTS[name]}" for name in ("service-1", "service-2", "exporter")}
     _await(lambda: {series["metric"]["instance"] for series in _query(stack, "up == 1")} == wanted, "Prometheus scrapes all")
-    managers = httpx2.get(stack.url("prometheus", "/api/v1/alertmanagers"), trust_env=False).json()["data"]["activeAlertmanagers"]
+    managers = http.get(stack.url("prometheus", "/api/v1/alertmanagers")).json()["data"]["activeAlertmanagers"]
     if len(managers) != 1:
         raise ChurnError(f"Prometheus knows {len(managers)} Alertmanagers")
     say("Prometheus: both replicas and the exporter are up, one Alertmanager is known")
@@ -71,7 +70,7 @@ def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[
 
 
 def _query(stack: ContainerStack, expression: str) -> list[dict[str, Any]]:
-    answer = httpx2.get(stack.url("prometheus", "/api/v1/query"), params={"query": expression}, trust_env=False)
+    answer = http.get(stack.url("prometheus", "/api/v1/query"), params={"query": expression})
     return list(answer.raise_for_status().json()["data"]["result"])
 
 

@@ -21,6 +21,7 @@ from deploy.make_secrets import make_secrets
 from tools.containers.engine import Engine
 from tools.images.build import image_name
 from tools.images.container import HEALTHY, HOME, Container, Run, get_status
+from tools.loopback_http import http
 from tools.stack.callers import CUSTOMER
 from tools.stack.compose_file import read_services
 
@@ -109,7 +110,7 @@ class System:
     def client(self, service: Container) -> httpx2.Client:
         """Return a client with the operator's key."""
         url = f"http://{service.address}:8000"
-        return httpx2.Client(base_url=url, headers={"X-API-Key": self.key}, timeout=30, trust_env=False)
+        return httpx2.Client(base_url=url, headers={"X-API-Key": self.key}, timeout=120, trust_env=False)
 
 
 def check_system(engine: Engine, say: Callable[[str], None]) -> None:
@@ -171,7 +172,7 @@ def _service_answers(system: System) -> str:
     )
     _check(service.is_healthy(), "the image's HEALTHCHECK fails")
     _check(service.run(*HEALTHY, environment={"CHURN_PORT": "1"})[0] == 1, "the HEALTHCHECK would not notice a dead service")
-    _check(httpx2.post(f"http://{service.address}:8000/predict", json=CUSTOMER, trust_env=False).status_code == 401, "open")
+    _check(http.post(f"http://{service.address}:8000/predict", json=CUSTOMER).status_code == 401, "open")
     with system.client(service) as client:
         answer = client.post("/predict?reasons=3", json=CUSTOMER | {"customer_id": "anna"}).raise_for_status().json()
         _check(answer["model_version"] == "1" and len(answer["reasons"]) == 3, str(answer))

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import yaml
 
 from churn.config.settings import load_settings
@@ -29,6 +28,7 @@ from tools.containers.debian_images import PREFIX, require_images
 from tools.containers.engine import Engine
 from tools.containers.quick_params import QUICK
 from tools.containers.volumes import fill_volume
+from tools.loopback_http import http
 from tools.packages import CHECKOUT
 from tools.pods.probes import await_probe
 from tools.pods.transform import Document, Pod, image_names, make_pods
@@ -112,10 +112,10 @@ def _use(engine: Engine, prefix: str, folder: Path, say: Callable[[str], None]) 
     for pod in pods:
         if pod.maker == "churn-service":
             url = f"http://{_address(engine, prefix, pod)}:8000/predict"
-            answer = httpx2.post(url, json=CUSTOMER, headers={"X-API-Key": key}, timeout=30, trust_env=False)
+            answer = http.post(url, json=CUSTOMER, headers={"X-API-Key": key})
             if answer.status_code != 200:
                 raise ChurnError(f"{pod.name} answers {answer.status_code}: {answer.text}")
-            if httpx2.post(url, json=CUSTOMER, timeout=30, trust_env=False).status_code != 401:
+            if http.post(url, json=CUSTOMER).status_code != 401:
                 raise ChurnError(f"{pod.name} answers without a key")
             say(f"{pod.maker}: answers, {answer.json()['churn_probability']:.3f} by model {answer.json()['model_version']}")
 

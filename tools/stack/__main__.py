@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import psutil
 
 from churn.config.settings import load_settings
 from churn.errors import ChurnError
+from tools.loopback_http import http
 from tools.stack.callers import Callers, count_predictions
 from tools.stack.compose_file import PORTS
 from tools.stack.stack import NOT_HERE, Stack
@@ -35,7 +35,7 @@ def main() -> int:
         for name, seconds in sorted(stack.seconds.items(), key=lambda item: item[1]):
             _print(f"{seconds:6.1f} s  {name} is {'done' if stack.services[name].ends else 'healthy'}")
         proxy = stack.url("proxy", "/readyz")
-        _wait_until(lambda: httpx2.get(proxy, trust_env=False).status_code == 200, "the first model serves")
+        _wait_until(lambda: http.get(proxy).status_code == 200, "the first model serves")
         # As `docker compose up` would: what runs once runs again, and finds nothing to do.
         stack.bring_up("bucket", "migrate", "data", "first-model")
         _check("version 1 is champion; nothing to do" in stack.log("first-model"), stack.log("first-model"))
@@ -82,7 +82,7 @@ def _kills(stack: Stack) -> None:
 
 
 def _answers(metrics: str) -> bool:
-    return count_predictions(httpx2.get(metrics, trust_env=False).text) > 0
+    return count_predictions(http.get(metrics).text) > 0
 
 
 def _watching(stack: Stack) -> None:
@@ -94,7 +94,7 @@ def _watching(stack: Stack) -> None:
     _wait_until(
         lambda: {series["metric"]["instance"] for series in _query(prometheus, "up == 1")} == wanted, "Prometheus scrapes all"
     )
-    managers = httpx2.get(f"{prometheus}/api/v1/alertmanagers", trust_env=False).json()["data"]["activeAlertmanagers"]
+    managers = http.get(f"{prometheus}/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"]
     _check(len(managers) == 1, f"Prometheus knows {len(managers)} Alertmanagers")
     _print("Prometheus: both replicas and the exporter are up, one Alertmanager is known")
 
@@ -108,7 +108,7 @@ def _memory(stack: Stack) -> None:
 
 
 def _query(prometheus: str, expression: str) -> list[dict[str, Any]]:
-    answer = httpx2.get(f"{prometheus}/api/v1/query", params={"query": expression}, trust_env=False)
+    answer = http.get(f"{prometheus}/api/v1/query", params={"query": expression})
     return list(answer.raise_for_status().json()["data"]["result"])
 
 

@@ -172,7 +172,11 @@ class Stack:
         placed = [self._placed(service, word, {}) for word in words]
         program = str(find_programs() / placed[0]) if name == "postgres" else find(placed[0])
         check = [program, *placed[1:]]
-        done = subprocess.run(check, cwd=CHECKOUT, capture_output=True, check=False, timeout=30)  # noqa: S603 -- as above
+        try:
+            done = subprocess.run(check, cwd=CHECKOUT, capture_output=True, check=False, timeout=30)  # noqa: S603 -- as above
+        except subprocess.TimeoutExpired:
+            # As an engine takes it: not healthy yet.
+            return False
         return done.returncode == 0
 
     def _listens(self, name: str) -> bool:
