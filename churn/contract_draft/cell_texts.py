@@ -34,18 +34,21 @@ def cell_texts(cells: Any, levels: tuple[str, ...] = ()) -> pd.Series:
     # (A sensitive category has no levels that it must be one of; here any text is welcome.)
     rule = CellRule(Column(name="n", source="n", kind="category", role="sensitive", levels=levels))
 
-    known: dict[str, Any] = {}
+    known: dict[Any, Any] = {None: rule.parse(None)}
 
     def text(cell: Any) -> Any:
-        cell = json_value(cell)
-        cell = cell if cell is None or isinstance(cell, str | int | float) else str(cell)
         if not isinstance(cell, str):
-            return rule.parse(cell)
+            cell = json_value(cell)
+            if cell is None or isinstance(cell, int | float):
+                return rule.parse(cell)
+            cell = str(cell)
         if cell not in known:
             known[cell] = rule.parse(cell)
         return known[cell]  # one object for all that are alike
 
-    return pd.Series([text(cell) for chunk in cells.chunks for cell in python_values(chunk)], dtype=object)
+    return pd.Series(
+        [known[cell] if cell is None else text(cell) for chunk in cells.chunks for cell in python_values(chunk)], dtype=object
+    )
 
 
 def missing_texts(cells: Any) -> Counter[str]:

@@ -176,7 +176,7 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
         return ColumnProfile(kind="flag", levels=pair, odd_texts=placeholders, **common)
     if (numeric := _number_profile(cells, common)) is not None:
         return numeric
-    levels = _levels(cells)
+    levels = _levels(cells, len(counts))
     if levels is None:
         return ColumnProfile(kind=None, levels=(), **common)
     return _category_profile(cells, levels, common)
@@ -194,7 +194,7 @@ def _number_profile(cells: Any, common: dict[str, Any]) -> ColumnProfile | None:
     whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) < MAX_EXACT_INTEGER
     return ColumnProfile(
         kind="integer" if whole else "number",
-        levels=_levels(cells) or (),
+        levels=_levels(cells, common["different"]) or (),
         numbers_rows=_numbers_rows(numbers, len(cells)),
         minimum=float(numbers.min()),
         odd_texts=found.odd,
@@ -217,8 +217,10 @@ def _are_dates(counts: Mapping[str, int]) -> bool:
     return dates >= MIN_DATE_SHARE * sum(counts.values())
 
 
-def _levels(cells: Any) -> tuple[str, ...] | None:
-    """Return the sorted levels of a category; None where they are too many to be one."""
+def _levels(cells: Any, different: int) -> tuple[str, ...] | None:
+    """Return the sorted levels of a category; None where they are too many to be one: at least so many are different."""
+    if different > MAX_LEVELS:
+        return None
     known = cell_texts(cells, NOTHING).dropna()
     if any(all(map(code.fullmatch, known.unique())) for code in CODES):
         known = cell_texts(cells, (*NOTHING, *NOT_AVAILABLE)).dropna()

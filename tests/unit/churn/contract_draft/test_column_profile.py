@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from unittest.mock import Mock
 
 import pytest
 
+from churn.contract_draft import column_profile
+from churn.contract_draft.cell_texts import cell_texts
 from churn.contract_draft.column_profile import MAX_LEVELS
 from tests.unit.churn.contract_draft.profiles import profile, profiles_of
 
@@ -134,3 +137,10 @@ def test_numbers_beyond_what_a_float_counts_are_no_integers() -> None:
 
 def test_pandas_own_index_is_no_column() -> None:
     assert "__index_level_0__" not in profiles_of({"a": [1], "__index_level_0__": [1]})
+
+
+def test_cells_of_many_different_texts_are_not_read_again_for_their_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(wraps=cell_texts)
+    monkeypatch.setattr(column_profile, "cell_texts", read)
+    found = profile([f"{number}.5" for number in range(MAX_LEVELS + 1)])
+    assert (found.kind, found.levels, read.call_count) == ("number", (), 1)
