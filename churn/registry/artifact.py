@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
+# What is read of an artifact, at any depth: the rest is not downloaded.
+READ_FILES = frozenset({INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE})
 # Holds the digest of the folder as it was registered.
 SEAL_FILE = "registered.sha256"
 # Of a text in an artifact, and of an unpacked pipeline. Real ones take some hundred kilobytes.
@@ -136,11 +138,11 @@ def read_text(folder: Path, name: str) -> str:
 def digest_folder(folder: Path) -> str:
     """Return the SHA-256 digest, hexadecimal, of those files of an artifact that are read. Raise ModelRefused if one cannot be.
 
-    Other files may lie beside them, such as what MLflow writes on each download.
+    Other files may lie beside them.
     """
     digest = hashlib.sha256()
     try:
-        for name in sorted((INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE)):
+        for name in sorted(READ_FILES):
             if any(folder.rglob(name)):
                 with _find(folder, name).open("rb") as content:
                     digest.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +18,12 @@ from churn.modeling.model import Model
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import PIPELINE_FILE, artifact_folder, load_folder, models_folder, read_reference, seal
 from churn.registry.client import Client
-from churn.registry.source_checks import Entry, check_address, check_content
+from churn.registry.source_checks import Entry, check_address, find_files
 from churn.registry.versions import Versions
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 # What the name of a folder begins with while it is being downloaded.
 STAGING_PREFIX = ".fetching-"
@@ -49,13 +50,15 @@ class Downloads:
             return read_reference(folder, str(found.version))
 
     @contextmanager
-    def download(self, uri: str) -> Iterator[Path]:
-        """Yield a folder with a downloaded artifact; it is removed afterwards unless it was moved.
+    def download(self, uri: str, version: str) -> Iterator[Path]:
+        """Yield a folder with those files of an artifact that are read; it is removed afterwards unless it was moved.
 
         Parameters
         ----------
         uri : str
             Of an artifact, as MLflow writes it.
+        version : str
+            What errors call it.
 
         Yields
         ------
@@ -67,6 +70,8 @@ class Downloads:
             If there is no model at that place.
         RegistryError
             If it cannot be downloaded.
+        ModelRefused
+            If what lies there is no model.
         """
         models = models_folder(self._client.settings)
         models.mkdir(parents=True, exist_ok=True)
@@ -74,9 +79,9 @@ class Downloads:
         staging = Path(tempfile.mkdtemp(dir=models, prefix=STAGING_PREFIX))
         try:
             with self._client.translated():
-                import mlflow.artifacts
-
-                mlflow.artifacts.download_artifacts(uri, dst_path=str(staging), tracking_uri=self._client.uri)
+                repository = self._repository(uri)
+                for path in find_files(_listing(repository), version):
+                    repository.download_artifacts(path, dst_path=str(staging))  # type: ignore[no-untyped-call]
             # An artifact store that is not mounted downloads as nothing. Not NoModel: there is one, and it may come back.
             if not any(staging.rglob(PIPELINE_FILE)):
                 raise FileNotFoundError(uri)
@@ -101,31 +106,32 @@ class Downloads:
         target = artifact_folder(self._client.settings, number, str(found.run_id))
         if target.exists():
             return target
+        uri = f"models:/{self._client.name}/{number}"
         with self._client.translated():
-            self._check_source(number)
+            check_address(str(self._repository(uri).artifact_uri), self._client.uri, number)
         try:
-            with self.download(f"models:/{self._client.name}/{number}") as staging:
+            with self.download(uri, number) as staging:
                 move_into_place(staging, target)
         except FileNotFoundError as error:
             where = shown(self._client.uri)
             raise RegistryError(f"the artifact of version {number} is not where the registry at {where} says") from error
         return target
 
-    def _check_source(self, number: str) -> None:
-        """Check where a version's artifact lies before it is downloaded. Raise ModelRefused if models do not lie there."""
+    def _repository(self, uri: str) -> ArtifactRepository:
+        """Find where an artifact lies. A version's address may be that of a logged model, which has an address in turn."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        uri = self._client.uri
-        repository = get_artifact_repository(f"models:/{self._client.name}/{number}", tracking_uri=uri, registry_uri=uri)
-        # A version's address may be that of a logged model, which has an address in turn.
+        repository = get_artifact_repository(uri, tracking_uri=self._client.uri, registry_uri=self._client.uri)
         while hasattr(repository, "repo"):
             repository = repository.repo
-        check_address(str(repository.artifact_uri), uri, number)
+        return repository
 
-        def listed(path: str | None) -> list[Entry]:
-            return [(str(one.path), bool(one.is_dir), int(one.file_size or 0)) for one in repository.list_artifacts(path)]
 
-        check_content(listed, number)
+def _listing(repository: ArtifactRepository) -> Callable[[str | None], list[Entry]]:
+    def listed(path: str | None) -> list[Entry]:
+        return [(str(one.path), bool(one.is_dir), int(one.file_size or 0)) for one in repository.list_artifacts(path)]
+
+    return listed
 
 
 def move_into_place(staging: Path, target: Path) -> None:

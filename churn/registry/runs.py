@@ -72,7 +72,7 @@ class Runs:
                 run_id = str(run.info.run_id)
                 self._log_run(trained, files)
                 source = self._log_model(trained, Path(folder), run_id, card)
-            with self._downloads.download(source) as back:
+            with self._downloads.download(source, "(new)") as back:
                 # The digest of what the registry returns: whoever downloads it later can tell whether it is still the same.
                 tags = {**tags, "data_digest": trained.model.info.data_digest, DIGEST_TAG: digest_folder(back)}
                 # In one step: a version exists with its digest, or not at all.

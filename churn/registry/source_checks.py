@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from churn.errors import ModelRefused
-from churn.registry.artifact import MLMODEL_FILE
+from churn.registry.artifact import MLMODEL_FILE, READ_FILES
 
 # An address names only a bucket: endpoint and credentials are those of this process.
 OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfss", "r2"})
 LOCAL = frozenset({"", "file"})
-# Ours have some sixty files in half a megabyte (the source of the package is among them).
+# Of what is listed: a dozen files of ours, and the source of the package in a folder that is not entered.
 MAX_FILES, MAX_BYTES = 2_000, 2**30
+CODE_FOLDER = "code"
 Entry = tuple[str, bool, int]
 
 
@@ -58,8 +59,10 @@ def check_address(address: str, tracking_uri: str, version: str) -> None:
             raise _elsewhere(version, parts.scheme, _host(parts.netloc))
 
 
-def check_content(listed: Callable[[str | None], Iterable[Entry]], version: str) -> None:
-    """Refuse a folder that is not that of a model.
+def find_files(listed: Callable[[str | None], Iterable[Entry]], version: str) -> list[str]:
+    """Find the files of an artifact that are read; refuse a folder that is not that of a model.
+
+    The source of the package, for whoever loads the model without it, is some hundred files more, and none of them is read here.
 
     Parameters
     ----------
@@ -68,22 +71,32 @@ def check_content(listed: Callable[[str | None], Iterable[Entry]], version: str)
     version : str
         For the message.
 
+    Returns
+    -------
+    list of str
+        Their paths in the artifact, sorted. None at all is a store that is not mounted.
+
     Raises
     ------
     ModelRefused
     """
     found = list(listed(None))
-    # Nothing at all is a store that is not mounted: the download reports it.
     if found and MLMODEL_FILE not in {path for path, _, _ in found}:
         raise ModelRefused(f"version {version} is no model: there is no {MLMODEL_FILE} where the registry says it lies")
     files, size = 0, 0
+    wanted: list[str] = []
     while found:
         path, is_folder, length = found.pop()
         files, size = files + 1, size + length
         if files > MAX_FILES or size > MAX_BYTES:
             raise ModelRefused(f"version {version} has more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB in its artifact")
         if is_folder:
-            found += listed(path)
+            found += listed(path) if path != CODE_FOLDER else ()
+        elif PurePosixPath(path).name in READ_FILES:
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                raise ModelRefused(f"version {version} has a file outside its artifact: {path!r}")
+            wanted.append(path)
+    return sorted(wanted)
 
 
 def _everything(folder: Path) -> Iterable[Path]:

@@ -15,7 +15,7 @@ from churn.errors import ModelRefused
 from churn.registry.artifact import CARD_FILE, INFO_FILE, MLMODEL_FILE, PIPELINE_FILE, artifact_folder, digest_folder, load_folder
 from churn.registry.last_known_good import save_last_known_good
 from churn.registry.serialization import dump_pipeline
-from churn.registry.source_checks import MAX_FILES, check_address, check_content
+from churn.registry.source_checks import MAX_FILES, check_address, find_files
 from service.model_loading.bundle import MAX_BYTES, read_bundle
 from service.model_loading.loader_process import check_signature
 from tests.unit.service.fakes import make_model
@@ -178,7 +178,7 @@ def test_a_local_artifact_with_links_is_refused_before_it_is_copied(folder: Path
 
 def test_what_is_no_small_folder_with_a_model_is_not_fetched() -> None:
     with pytest.raises(ModelRefused, match="is no model"):
-        check_content(lambda _path: [("shadow", False, 1), ("ssl", True, 0)], "7")
+        find_files(lambda _path: [("shadow", False, 1), ("ssl", True, 0)], "7")
     asked: list[str | None] = []
 
     def without_end(path: str | None) -> list[tuple[str, bool, int]]:
@@ -186,10 +186,10 @@ def test_what_is_no_small_folder_with_a_model_is_not_fetched() -> None:
         return [(MLMODEL_FILE, False, 10), (f"{path}/x", True, 0), (f"{path}/y", True, 0)]
 
     with pytest.raises(ModelRefused, match="files"):
-        check_content(without_end, "7")
+        find_files(without_end, "7")
     assert len(asked) <= MAX_FILES + 1
     with pytest.raises(ModelRefused, match="MiB"):
-        check_content(lambda _path: [(MLMODEL_FILE, False, 2**40)], "7")
+        find_files(lambda _path: [(MLMODEL_FILE, False, 2**40)], "7")
 
 
 def test_a_bundle_without_end_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_an_artifact_is_downloaded_once_sealed_and_kept(downloads: Downloads, ar
     assert found(downloads, registered) == folder
 
 
+def test_only_what_is_read_is_downloaded(downloads: Downloads, artifact: Path, registered: Client) -> None:
+    (artifact / "code" / "churn").mkdir(parents=True)
+    for name in ("code/churn/core.py", "conda.yaml", "code/model.json"):
+        (artifact / name).touch()
+    folder = found(downloads, registered)
+    assert {path.name for path in folder.iterdir()} == {MLMODEL_FILE, PIPELINE_FILE, INFO_FILE, SEAL_FILE}
+
+
 def test_one_that_was_exchanged_in_the_store_is_refused_and_not_kept(
     downloads: Downloads, artifact: Path, registered: Client
 ) -> None:
@@ -104,11 +112,11 @@ def test_what_a_version_points_at_is_checked_before_it_is_downloaded(
 def test_a_download_that_is_not_moved_is_removed_even_after_an_error(
     downloads: Downloads, artifact: Path, registered: Client
 ) -> None:
-    with downloads.download("models:/churn/1") as staging:
+    with downloads.download("models:/churn/1", "1") as staging:
         assert staging.parent == models_folder(registered.settings)
         assert any(staging.rglob(PIPELINE_FILE))
     assert not staging.exists()
-    with pytest.raises(ZeroDivisionError), downloads.download("models:/churn/1") as staging:
+    with pytest.raises(ZeroDivisionError), downloads.download("models:/churn/1", "1") as staging:
         raise ZeroDivisionError
     assert not staging.exists()
 
@@ -121,7 +129,7 @@ def test_what_a_killed_process_left_is_removed_after_an_hour(downloads: Download
         os.utime(models / f"{STAGING_PREFIX}{name}", (0, time.time() - age))
     (models / "1-other").mkdir()
     os.utime(models / "1-other", (0, 0))
-    with downloads.download("models:/churn/1"):
+    with downloads.download("models:/churn/1", "1"):
         assert sorted(path.name for path in models.iterdir() if not path.name.startswith(STAGING_PREFIX)) == ["1-other"]
         assert not (models / f"{STAGING_PREFIX}old").exists()
     assert (models / f"{STAGING_PREFIX}running").is_dir()

@@ -54,7 +54,7 @@ class FakeDownloads:
         self.asked: list[str] = []
 
     @contextmanager
-    def download(self, source: str) -> Iterator[Path]:
+    def download(self, source: str, _version: str) -> Iterator[Path]:
         self.asked.append(source)
         folder = self.folder / "staging"
         folder.mkdir(parents=True)

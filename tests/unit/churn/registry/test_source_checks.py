@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import ModelRefused
-from churn.registry.source_checks import MAX_BYTES, MAX_FILES, Entry, check_address, check_content
+from churn.registry.source_checks import MAX_BYTES, MAX_FILES, Entry, check_address, find_files
 
 SERVER = "http://mlflow:5000"
 
@@ -82,32 +82,47 @@ def listing(folders: dict[str | None, list[Entry]]) -> Callable[[str | None], li
     return lambda path: list(folders[path])
 
 
-def test_a_model_s_folder_is_walked_whole() -> None:
+def test_what_is_read_is_found_and_the_source_of_the_package_is_not_even_listed() -> None:
     asked: list[str | None] = []
-    folders: dict[str | None, list[Entry]] = {None: [("MLmodel", False, 1), ("code", True, 0)], "code": [("code/a.py", False, 5)]}
+    folders: dict[str | None, list[Entry]] = {
+        None: [
+            ("MLmodel", False, 1),
+            ("code", True, 0),
+            ("extra_files", True, 0),
+            ("conda.yaml", False, 1),
+            ("model.skops", False, 9),
+        ],
+        "extra_files": [("extra_files/model.json", False, 5), ("extra_files/note.txt", False, 5)],
+    }
 
     def listed(path: str | None) -> list[Entry]:
         asked.append(path)
         return folders[path]
 
-    check_content(listed, "7")
-    assert asked == [None, "code"]
+    assert find_files(listed, "7") == ["MLmodel", "extra_files/model.json", "model.skops"]
+    assert asked == [None, "extra_files"]
+
+
+@pytest.mark.parametrize("path", ["../model.json", "/etc/model.json", "extra_files/../../model.json"])
+def test_a_file_that_would_be_written_elsewhere_is_refused(path: str) -> None:
+    with pytest.raises(ModelRefused, match="version 7 has a file outside its artifact"):
+        find_files(listing({None: [("MLmodel", False, 1), (path, False, 1)]}), "7")
 
 
 def test_a_folder_without_a_model_is_refused_and_an_empty_one_is_left_to_the_download() -> None:
-    check_content(listing({None: []}), "7")
+    assert find_files(listing({None: []}), "7") == []
     with pytest.raises(ModelRefused, match="version 7 is no model: there is no MLmodel"):
-        check_content(listing({None: [("passwd", False, 1), ("code/MLmodel", False, 1)]}), "7")
+        find_files(listing({None: [("passwd", False, 1), ("code/MLmodel", False, 1)]}), "7")
 
 
 def test_two_thousand_files_and_a_gibibyte_are_the_most() -> None:
     assert (MAX_FILES, MAX_BYTES) == (2_000, 1024**3)
     most: list[Entry] = [("MLmodel", False, 0), *((f"f{n}", False, 0) for n in range(MAX_FILES - 1))]
-    check_content(listing({None: most}), "7")
-    check_content(listing({None: [("MLmodel", False, MAX_BYTES)]}), "7")
+    find_files(listing({None: most}), "7")
+    find_files(listing({None: [("MLmodel", False, MAX_BYTES)]}), "7")
     for found in ([*most, ("one", False, 0)], [("MLmodel", False, MAX_BYTES), ("one", False, 1)]):
         with pytest.raises(ModelRefused, match="more than 2000 files or 1024 MiB"):
-            check_content(listing({None: found}), "7")
+            find_files(listing({None: found}), "7")
 
 
 def test_a_folder_that_holds_itself_is_refused_for_its_size() -> None:
@@ -115,4 +130,4 @@ def test_a_folder_that_holds_itself_is_refused_for_its_size() -> None:
         return [("MLmodel", False, 0), (f"{path}/again", True, 0)]
 
     with pytest.raises(ModelRefused, match="2000 files"):
-        check_content(listed, "7")
+        find_files(listed, "7")
