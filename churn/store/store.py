@@ -48,10 +48,82 @@ class Store:
     def __init__(self, engine: sa.Engine, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.engine = engine
         self._writer = PredictionWriter(engine, timeout_seconds)
-        self.write_predictions, self.write_rows = self._writer.write, self._writer.write_rows
-        self.write_rows_at_once = self._writer.write_rows_at_once
+        self._name_predictions(engine)
+        self._name_outcomes(engine)
+        self._name_contacts(engine)
+        self._name_records(engine)
 
+    def _name_predictions(self, engine: sa.Engine) -> None:
+        """Name the methods that write the prediction log, and those that read it."""
+        self.write_predictions = self._writer.write
+        self.write_rows = self._writer.write_rows
+        self.write_rows_at_once = self._writer.write_rows_at_once
         self.copy_rows = self._writer.copy_rows
+
+        log = LogReader(engine)
+        self.read_predictions = log.read
+        self.count_predictions = log.count
+        self.count_predictions_since = log.count_since
+        self.last_prediction_at = log.last_requested_at
+        self.read_features = FeatureReader(engine).read
+
+        window = WindowReader(engine)
+        self.find_span = window.find_span
+        self.iter_predictions = window.iter_parts
+        self.count_cohort = CohortCounter(engine).count
+        self.read_last_seen = LastSeenReader(engine).read
+
+        shadow = ShadowPredictions(engine)
+        self.write_shadow = shadow.write
+        self.compare_shadow = shadow.compare
+        self.realized = shadow.realized
+
+    def _name_outcomes(self, engine: sa.Engine) -> None:
+        """Name the methods for what came true."""
+        outcomes = Outcomes(engine)
+        self.write_outcomes = outcomes.write
+        self.read_outcomes = WindowReader(engine).read_labelled
+        self.count_outcomes = outcomes.count
+        self.last_outcome_at = outcomes.last_received_at
+        self.outcome_delays = OutcomeDelays(engine).read
+
+        corrections = Corrections(engine)
+        self.outcome_corrections = corrections.read
+        self.count_outcome_corrections = corrections.count
+
+    def _name_contacts(self, engine: sa.Engine) -> None:
+        """Name the methods for who was acted on, in which campaign, and who must not be."""
+        contacts = Contacts(engine)
+        self.write_contacts = contacts.write
+        self.write_contacts_whole = contacts.write_whole
+        self.campaigns = contacts.campaigns
+        self.campaign_members = contacts.members
+
+        campaigns = CampaignCounter(engine)
+        self.count_campaign = campaigns.count
+        self.count_campaign_parts = campaigns.count_parts
+        self.campaign_versions = campaigns.versions
+
+        self.not_to_contact = NotToContact(engine).read
+        opt_outs = OptOuts(engine)
+        self.opted_out = opt_outs.read
+        self.count_opt_outs = opt_outs.count
+        self.opt_out_changes = opt_outs.changes
+
+    def _name_records(self, engine: sa.Engine) -> None:
+        """Name the methods for the system's own records: monitoring, decisions, flows, scored files, sensitive groups."""
+        runs = MonitorRuns(engine)
+        self.write_monitor_run = runs.write
+        self.monitor_runs = runs.read
+
+        decisions = Decisions(engine)
+        self.write_decision = decisions.write
+        self.decisions = decisions.read
+        self.count_decisions = decisions.count
+
+        flows = FlowRuns(engine)
+        self.write_flow_run = flows.write
+        self.flow_runs = flows.read
 
         scoring = ScoringRuns(engine)
         self.begin_scoring_run = scoring.begin
@@ -60,53 +132,9 @@ class Store:
         self.last_id_within = scoring.last_id
         self.scoring_runs = scoring.read
 
-        log = LogReader(engine)
-        self.read_predictions = log.read
-        self.count_predictions = log.count
-        self.count_predictions_since = log.count_since
-        self.last_prediction_at = log.last_requested_at
-
-        window = WindowReader(engine)
-        self.find_span = window.find_span
-        self.iter_predictions = window.iter_parts
-        self.read_outcomes = window.read_labelled
-        self.count_cohort, self.read_last_seen = CohortCounter(engine).count, LastSeenReader(engine).read
-        self.read_features = FeatureReader(engine).read
-
-        outcomes = Outcomes(engine)
-        self.write_outcomes = outcomes.write
-        self.count_outcomes = outcomes.count
-        self.last_outcome_at = outcomes.last_received_at
-        self.outcome_delays = OutcomeDelays(engine).read
-        corrections = Corrections(engine)
-        self.outcome_corrections, self.count_outcome_corrections = corrections.read, corrections.count
-
-        contacts = Contacts(engine)
-        self.write_contacts, self.write_contacts_whole = contacts.write, contacts.write_whole
-        self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
-        campaigns = CampaignCounter(engine)
-        self.count_campaign, self.count_campaign_parts = campaigns.count, campaigns.count_parts
-        self.campaign_versions = campaigns.versions
-        self.not_to_contact = NotToContact(engine).read
-        opt_outs = OptOuts(engine)
-        self.opted_out, self.count_opt_outs, self.opt_out_changes = opt_outs.read, opt_outs.count, opt_outs.changes
-
         levels = SensitiveLevels(engine)
-        self.write_sensitive_levels, self.read_sensitive_levels = levels.write, levels.read
-
-        runs = MonitorRuns(engine)
-        self.write_monitor_run, self.monitor_runs = runs.write, runs.read
-
-        decisions = Decisions(engine)
-        self.write_decision = decisions.write
-        self.decisions = decisions.read
-        self.count_decisions = decisions.count
-
-        flows = FlowRuns(engine)
-        self.write_flow_run, self.flow_runs = flows.write, flows.read
-
-        shadow = ShadowPredictions(engine)
-        self.write_shadow, self.compare_shadow, self.realized = shadow.write, shadow.compare, shadow.realized
+        self.write_sensitive_levels = levels.write
+        self.read_sensitive_levels = levels.read
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float | None = None) -> Self:

@@ -2,10 +2,7 @@
 
     python -m service.model_loading.loader_process < request.json > answer.json
 
-A request says what to `do`: `prepare` (a registered version), `prepare_last` (the last known good one, from disk alone) or
-`roll_back` (move the registry's aliases, with a record). The answer is one line: {"result": "done" | "refused" | "no version" |
-"no model" | "away" | "failed", "reason": ...}. `service.model_loading.registry_source` is the other end. Addresses may hold
-passwords, so they come by stdin.
+`service.model_loading.loader_messages` describes both files; `service.model_loading.registry_source` is the other end.
 """
 
 from __future__ import annotations
@@ -25,17 +22,7 @@ import yaml
 from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.errors import (
-    MACHINE_REFUSALS,
-    ChampionChanged,
-    ChurnError,
-    ModelRefused,
-    NoModel,
-    NoVersion,
-    RegistryError,
-    StoreError,
-    describe_refusal,
-)
+from churn.errors import MACHINE_REFUSALS, ChampionChanged, ChurnError, ModelRefused, NoModel, describe_refusal
 from churn.gc_tuning import collect_seldom
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model
@@ -43,6 +30,7 @@ from churn.one_line import one_line
 from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, read_text
 from churn.registry.last_known_good import last_known_version, load_last_known_good
 from service.model_loading.bundle import bundle_file, write_bundle
+from service.model_loading.loader_messages import name_error
 from service.model_loading.parity_check import verify
 
 # The worker has given up by then, and nothing else would end this process.
@@ -79,14 +67,7 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
             case other:
                 raise ValueError(f"unknown request {other!r}")
     except ChurnError as error:
-        kinds: list[tuple[type[ChurnError], str]] = [
-            (ModelRefused, "refused"),
-            (NoVersion, "no version"),
-            (NoModel, "no model"),
-            (RegistryError, "away"),
-            (StoreError, "store away"),
-        ]
-        return {"result": next((name for kind, name in kinds if isinstance(error, kind)), "failed"), "reason": str(error)}
+        return {"result": name_error(error), "reason": str(error)}
     except OSError as error:
         if error.errno not in MACHINE_REFUSALS:
             raise

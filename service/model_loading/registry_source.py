@@ -24,16 +24,7 @@ from sqlalchemy import make_url
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.errors import (
-    MACHINE_REFUSALS,
-    ChurnError,
-    ModelRefused,
-    NoModel,
-    NoVersion,
-    RegistryError,
-    StoreError,
-    describe_refusal,
-)
+from churn.errors import MACHINE_REFUSALS, ChurnError, ModelRefused, StoreError, describe_refusal
 from churn.file_lock import try_lock
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.lifecycle.same_registry import check_version
@@ -43,6 +34,7 @@ from churn.registry.connect import registry_reader
 from churn.registry.last_known_good import last_known_version, save_last_known_good
 from churn.store.store import Store
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve
+from service.model_loading.loader_messages import LOADER_SETTINGS, raise_error
 from service.scoring.served_model import ServedModel
 
 COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
@@ -53,17 +45,8 @@ LOCK_POLL_SECONDS = 0.1
 STORE_SECONDS = 3.0
 # What the locks are for.
 NAMES = {"loading": "making a model ready", "rollback": "recording a rollback"}
-# The settings that the loader process needs.
-LOADER_SETTINGS = {"home", "contract", "model_name", "store_url", "tracking_uri"}
+# Keys that the loader process has no use for.
 WITHHELD = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
-ERRORS: dict[str, type[ChurnError]] = {
-    "refused": ModelRefused,
-    "no version": NoVersion,
-    "no model": NoModel,
-    "away": RegistryError,
-    "store away": StoreError,
-    "failed": ChurnError,
-}
 logger = logging.getLogger(__name__)
 
 
@@ -212,8 +195,7 @@ class RegistrySource:
             if stderr:
                 logger.error("the loader process failed:\n%s", stderr.decode("utf-8", "replace")[-4_000:])
             raise ChurnError(f"the loader process ended with {child.returncode}: {last}") from None
-        if result != "done":
-            raise ERRORS.get(result, ChurnError)(reason)
+        raise_error(result, reason)
 
     @contextmanager
     def _lock(self, what: str = "loading") -> Iterator[None]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from service.model_loading.loader_messages import LOADER_SETTINGS, raise_error
 from service.model_loading.loader_process import respond
-from service.model_loading.registry_source import ERRORS, LOADER_SETTINGS, RegistrySource
+from service.model_loading.registry_source import RegistrySource
 
 
 @contextmanager
@@ -23,8 +24,7 @@ def loading_here() -> Iterator[None]:
     def run(source: RegistrySource, request: dict[str, Any]) -> None:
         settings = source._settings.model_dump(mode="json", include=LOADER_SETTINGS)
         answer = respond(json.loads(json.dumps({**request, "settings": settings})))
-        if answer["result"] != "done":
-            raise ERRORS[answer["result"]](answer["reason"])
+        raise_error(answer["result"], answer.get("reason", ""))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RegistrySource, "_run_loader", run)

@@ -32,8 +32,9 @@ from churn.store.records import DecisionKind
 from churn.store.store import Store
 from service.app import create_app
 from service.model_loading import registry_source
+from service.model_loading.loader_messages import LOADER_SETTINGS
 from service.model_loading.loader_process import check_signature, respond
-from service.model_loading.registry_source import LOADER_SETTINGS, RegistrySource
+from service.model_loading.registry_source import RegistrySource
 from service.state import ServiceState
 from tests.checkout import CHECKOUT
 from tests.integration.loading import loading_here

@@ -27,8 +27,9 @@ from churn.registry.registry import Registry
 from churn.registry.trusted_types import prepare_skops
 from churn.simulation.simulate import simulate
 from service.model_loading.bundle import bundle_file
+from service.model_loading.loader_messages import LOADER_SETTINGS, raise_error
 from service.model_loading.loader_process import respond
-from service.model_loading.registry_source import ERRORS, LOADER_SETTINGS, RegistrySource
+from service.model_loading.registry_source import RegistrySource
 
 # MLflow's own, in this process.
 QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -64,8 +65,7 @@ class _Here(RegistrySource):
     def _run_loader(self, request: dict[str, Any]) -> None:
         settings = self._settings.model_dump(mode="json", include=LOADER_SETTINGS)
         answer = respond({**request, "settings": settings, "urgent": True})
-        if answer["result"] != "done":
-            raise ERRORS[answer["result"]](answer["reason"])
+        raise_error(answer["result"], answer.get("reason", ""))
 
 
 class _Evil:
