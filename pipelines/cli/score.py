@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pipelines.cli.interrupted import INTERRUPTED
-from pipelines.console import console, errors, fail, print_json, warn
+from pipelines.cli.score_progress import ScoreProgress
+from pipelines.console import console, fail, print_json, warn
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from churn.batch.answer_file import Done
-    from churn.batch.plan import Plan
     from churn.batch.run import Runner, Summary
 
 
@@ -71,32 +68,37 @@ def score(
     from pipelines.scoring import find_scorer, open_log, with_opt_outs
 
     settings = load_settings()
-    moment = _moment(as_of, log=log)
+    moment = _read_as_of(as_of, log=log)
     prepare_environment(settings)
     contract = load_contract(settings.contract)
     scorer = with_opt_outs(find_scorer(settings, contract, model, segment=segment), settings)
     terms = Terms(invalid, allow_absent)
-    into = score_file if is_file_name(output) else score_folder
+    score_input = score_file if is_file_name(output) else score_folder
     try:
-        with _Progress(quiet=as_json) as progress, ExitStack() as stack:
+        with ScoreProgress(quiet=as_json) as progress, ExitStack() as stack:
             logging = None if not log else stack.enter_context(open_log(settings, moment, _waiting, progress.logged))
             run = stack.enter_context(_runner(scheduler, on_threads(threads)))
-            told: dict[str, Any] = {"on_plan": progress.planned, "on_part": progress.finished}
-            summary = into(scorer, source, output, terms, run, overwrite=overwrite, log=logging, **told)
+            summary = score_input(
+                *(scorer, source, output, terms, run),
+                overwrite=overwrite,
+                on_plan=progress.planned,
+                on_part=progress.finished,
+                log=logging,
+            )
     except KeyboardInterrupt:
         fail("stopped; what is finished stays, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(_document(summary))
     else:
-        _print(summary)
+        _print_summary(summary)
 
 
 def _waiting(holder: str) -> None:
     warn(f"waiting for {holder}, which logs a file")
 
 
-def _moment(text: str | None, *, log: bool) -> datetime | None:
+def _read_as_of(text: str | None, *, log: bool) -> datetime | None:
     """Read the moment that a file speaks of. One that is not yet is refused before anything is written."""
     from churn.clock import CLOCK_SKEW, now
     from churn.errors import InputError
@@ -126,54 +128,13 @@ def _runner(scheduler: str | None, here: Runner) -> Iterator[Runner]:
         yield on_cluster(client)
 
 
-class _Progress:
-    """A bar that grows with the customers, or with the parts where their number is not known."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"))
-        silent = quiet or not errors.is_terminal
-        times = TimeElapsedColumn(), TimeRemainingColumn()
-        self._shown = Progress(*columns, *times, console=errors, transient=True, disable=silent)
-        self._by_rows = False
-        self._answered = 0
-        self._logging: TaskID | None = None
-
-    def __enter__(self) -> _Progress:
-        self._shown.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._shown.stop()
-
-    def planned(self, plan: Plan, kept: Sequence[Done]) -> None:
-        """Show how much there is, and what of it was done before."""
-        self._by_rows = plan.rows is not None
-        total = plan.rows if plan.rows is not None else len(plan.parts)
-        self._task = self._shown.add_task("", total=total, unit="customers" if self._by_rows else "parts")
-        for done in kept:
-            self.finished(done)
-
-    def logged(self, rows: int) -> None:
-        """Move the bar of what is written to the store, which appears with the first rows."""
-        if self._logging is None:
-            self._logging = self._shown.add_task("", total=self._answered, unit="logged")
-        self._shown.advance(self._logging, rows)
-
-    def finished(self, done: Done) -> None:
-        """Move on by a part."""
-        self._answered += done.scored
-        self._shown.advance(self._task, done.rows if self._by_rows else 1)
-
-
 def _document(summary: Summary) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {**asdict(summary), "scored": summary.scored}
 
 
-def _print(summary: Summary) -> None:
+def _print_summary(summary: Summary) -> None:
     rejected = f", {summary.rejected:,} set apart" if summary.rejected else ""
     kept = f" ({summary.kept} of {summary.parts} parts were there)" if summary.kept else ""
     console.print(

@@ -20,7 +20,7 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import NoModel, RegistryError
 from pipelines import scoring as scoring_module
-from pipelines.cli.score import _Progress
+from pipelines.cli.score_progress import ScoreProgress
 from pipelines.scoring import find_scorer
 from service.model_loading.registry_source import RegistrySource
 from tests.integration.files_to_score import write_folder
@@ -235,7 +235,7 @@ def test_the_bar_grows_with_customers_where_their_number_is_known_and_else_with_
     kept = [Done("a", 30, 0, 0)]
     for rows, expected in ((100, (100, 70, "customers")), (None, (3, 2, "parts"))):
         plan: Any = SimpleNamespace(rows=rows, parts=[1, 2, 3])
-        with _Progress(quiet=True) as progress:
+        with ScoreProgress(quiet=True) as progress:
             progress.planned(plan, kept)
             progress.finished(Done("b", 40, 0, 0))
             (task,) = progress._shown.tasks
