@@ -23,8 +23,8 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from service.model_loading import registry_source
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, write_bundle
-from service.model_loading.parity_check import verify
 from service.model_loading.loader_messages import ERRORS
+from service.model_loading.parity_check import verify
 from service.model_loading.registry_source import RegistrySource
 from tests.unit.service.fakes import make_model, make_settings
 
