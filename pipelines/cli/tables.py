@@ -82,25 +82,35 @@ def as_document(decision: Decision) -> dict[str, Any]:
 
 
 def history_table(decisions: list[Decision]) -> Table:
-    """Return a table with a line for each decision; what a decision does not know of a model is left empty."""
-    table = Table("when", "who or what", "decision", "version", "instead of", "data", "threshold", "reference", "why")
+    """Return a row for each decision: when; what, of which version and by whom; beneath it why, and what is known of the model.
+
+    A reason is a sentence or two: in a column of its own it would be a pillar of single words on a common terminal.
+    """
+    table = Table("when", "what was decided, and why", box=box.SIMPLE_HEAD, pad_edge=False)
     for one in decisions:
-        known = one.evidence
-        threshold = known.get("threshold")
-        table.add_row(
-            f"{one.decided_at:%Y-%m-%d %H:%M:%S}",
-            escape(one.actor),
-            f"{one.kind}: {one.action}"
-            if one.kind != DecisionKind.INTENT or one.action == DecisionAction.FAILED
-            else f"{one.action}: UNFINISHED",
-            one.model_version or "",
-            str(known.get("replaced") or ""),
-            str(known.get("data_digest") or "")[:DIGEST_SHOWN],
-            f"{threshold:.4f}" if isinstance(threshold, float) else "",
-            str(known.get("reference_digest") or "")[:DIGEST_SHOWN],
+        unfinished = one.kind == DecisionKind.INTENT and one.action != DecisionAction.FAILED
+        what = f"{one.action}: UNFINISHED" if unfinished else f"{one.kind}: {one.action}"
+        version = f", version {escape(one.model_version)}" if one.model_version else ""
+        lines = [
+            f"[bold]{what}[/bold]{version}, by {escape(one.actor)}",
             escape(one.reason),
-        )
+            f"[dim]{_known_of_model(one)}[/dim]",
+        ]
+        table.add_row(f"{one.decided_at:%Y-%m-%d %H:%M:%S}", "\n".join(lines))
     return table
+
+
+def _known_of_model(decision: Decision) -> str:
+    """Say what a decision's evidence knows of its model; what it does not know is left out."""
+    known = decision.evidence
+    threshold = known.get("threshold")
+    facts = {
+        "instead of version": str(known.get("replaced") or ""),
+        "data": str(known.get("data_digest") or "")[:DIGEST_SHOWN],
+        "threshold": f"{threshold:.4f}" if isinstance(threshold, float) else "",
+        "reference": str(known.get("reference_digest") or "")[:DIGEST_SHOWN],
+    }
+    return escape(", ".join(f"{name} {value}" for name, value in facts.items() if value))
 
 
 def shadow_table(compared: ShadowComparison) -> Table:

@@ -35,22 +35,20 @@ def decided(kind: DecisionKind, action: DecisionAction, version: str | None = "4
     ],
 )
 def test_what_was_begun_and_has_no_end_is_unfinished(kind: DecisionKind, action: DecisionAction, shown: str) -> None:
-    ((when, who, what, *_),) = cells(history_table([decided(kind, action)]))
-    assert (when, who, what) == ("2026-03-01 12:30:05", "anna [x]", shown)
+    ((when, what),) = cells(history_table([decided(kind, action)]))
+    assert (when, what.splitlines()[0]) == ("2026-03-01 12:30:05", f"{shown}, version 4, by anna [x]")
 
 
 def test_evidence_is_shown_where_it_is_known() -> None:
     known = {"replaced": "3", "data_digest": "0123456789", "threshold": 0.25, "reference_digest": "abcdefghij"}
-    full, empty = cells(
-        history_table(
-            [
-                decided(DecisionKind.GATE, DecisionAction.PASSED, **known),
-                decided(DecisionKind.GATE, DecisionAction.PASSED, None),
-            ]
-        )
-    )
-    assert full[3:] == ["4", "3", "01234567", "0.2500", "abcdefgh", "for [reasons]"]
-    assert empty[3:] == ["", "", "", "", "", "for [reasons]"]
+    full = decided(DecisionKind.GATE, DecisionAction.PASSED, **known)
+    empty = decided(DecisionKind.GATE, DecisionAction.PASSED, None)
+    shown = [what.splitlines() for _, what in cells(history_table([full, empty]))]
+    facts = "instead of version 3, data 01234567, threshold 0.2500, reference abcdefgh"
+    assert shown == [
+        ["gate: passed, version 4, by anna [x]", "for [reasons]", facts],
+        ["gate: passed, by anna [x]", "for [reasons]"],
+    ]
 
 
 def comparison(**changes: Any) -> ShadowComparison:
