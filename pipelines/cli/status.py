@@ -72,6 +72,8 @@ def _facts(found: Status) -> Table:
         # A file is logged as of a moment, which may be days before it is scored.
         newest = f"; last logged: as of {last:%Y-%m-%d %H:%M} UTC, {_ago(found, last)} ago" if last else ""
         table.add_row("[bold]traffic[/bold]", f"{more}{traffic['last_hour']:,} predictions in the last hour{newest}")
+        told = traffic["last_outcome_at"]
+        table.add_row("[bold]outcomes[/bold]", f"newest received {_ago(found, told)} ago" if told else "none received yet")
     if monitor is not None:
         last = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"
         table.add_row("[bold]monitor[/bold]", last)

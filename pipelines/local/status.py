@@ -260,7 +260,12 @@ def _monitor(store: Store) -> dict[str, Any] | None:
 
 def _traffic(store: Store) -> dict[str, Any]:
     hour = store.count_predictions_since(now() - HOUR, max_rows=MAX_COUNTED)
-    return {"last_hour": hour, "at_least": hour >= MAX_COUNTED, "last_prediction_at": store.last_prediction_at()}
+    return {
+        "last_hour": hour,
+        "at_least": hour >= MAX_COUNTED,
+        "last_prediction_at": store.last_prediction_at(),
+        "last_outcome_at": store.last_outcome_at(),
+    }
 
 
 def format_age(age: timedelta) -> str:

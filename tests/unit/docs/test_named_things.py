@@ -53,3 +53,12 @@ def test_every_make_target_is_one() -> None:
         for words in [*in_backticks(page), *code_lines(page)]:
             if command := re.match(r"make ((?:[a-z0-9]+ ?)+)(?=$| +#)", words):
                 assert set(command[1].split()) <= targets, f"{page}: {words}"
+
+
+def test_the_gates_reasons_are_quoted_as_it_says_them() -> None:
+    table = read("docs/command-line.md").split("| the reason says |")[1].split("\n\n")[0]
+    firsts = [line.split("|")[1] for line in table.splitlines()[2:]]
+    quoted = [part.strip() for first in firsts for words in re.findall(r"`(.+?)`", first) for part in words.split("…")]
+    said = "".join(file.read_text() for file in (CHECKOUT / "churn/lifecycle").glob("*.py"))
+    assert len(quoted) >= len(firsts) > 0
+    assert [words for words in quoted if words not in said] == []

@@ -21,7 +21,12 @@ MODEL = {
     "loaded_at": (NOON - timedelta(hours=2)).isoformat(),
     "trigger": "drift [x]",
 }
-TRAFFIC = {"last_hour": 1234, "at_least": False, "last_prediction_at": NOON - timedelta(minutes=5)}
+TRAFFIC = {
+    "last_hour": 1234,
+    "at_least": False,
+    "last_prediction_at": NOON - timedelta(minutes=5),
+    "last_outcome_at": NOON - timedelta(hours=3),
+}
 FLOW: dict[str, Any] = {
     "flow": "train",
     "last_failure": "",
@@ -66,6 +71,7 @@ def test_everything_that_is_known_is_on_the_screen() -> None:
         "mlflow down http://y refused [111]",
         "model version 3, trained 3 h ago (drift [x]), in service for 2 h",
         "traffic 1,234 predictions in the last hour; last logged: as of 2026-03-01 11:55 UTC, 5 min ago",
+        "outcomes newest received 3 h ago",
         "monitor watch 10 min ago: a [b]",
         "flow train ended well 7 min ago after 41 s; 4 well, 1 failed so far",
         f"next monitor {status_age(timedelta(minutes=-20))} (2026-03-01 12:20 UTC)",
@@ -96,6 +102,7 @@ def test_problems_stand_at_the_top() -> None:
         ({"model": MODEL | {"simulated": True, "loaded_at": None}}, "trained 3 h ago (drift [x]), of simulated customers"),
         ({"traffic": TRAFFIC | {"at_least": True}}, "traffic more than 1,234 predictions"),
         ({"traffic": TRAFFIC | {"last_prediction_at": None}}, "traffic 1,234 predictions in the last hour"),
+        ({"traffic": TRAFFIC | {"last_outcome_at": None}}, "outcomes none received yet"),
         ({"monitor": None}, "monitor has not run yet"),
         ({"flows": [FLOW | {"last_failure": "no data"}]}, "flow train failed 7 min ago"),
         # A clock that is a little behind.

@@ -59,6 +59,7 @@ def test_what_is_remembered_is_told_while_the_rest_is_down(settings):
     found = find_status(settings)
     assert found.traffic is not None
     assert found.traffic["last_hour"] == 2
+    assert found.traffic["last_outcome_at"] is None
     assert found.monitor is not None
     assert (found.monitor["action"], found.monitor["reason"]) == ("watch", "500 predictions [drifted]")
     assert "flow train failed: no data" in found.problems
@@ -179,7 +180,7 @@ def test_a_healthy_system_is_told_on_one_screen(monkeypatch):
         at,
         [Part("service", "http://here", up=True), Part("evidently", "http://there", up=False, problem="[gone]")],
         model=model | {"trigger": "drift"},
-        traffic={"last_hour": 1234, "at_least": True, "last_prediction_at": at - timedelta(seconds=5)},
+        traffic={"last_hour": 1234, "at_least": True, "last_prediction_at": at - timedelta(seconds=5), "last_outcome_at": None},
         decisions=[
             {"kind": "gate", "action": "promote", "actor": "flow", "model_version": "3", "reason": "better", "decided_at": at},
             {"kind": "policy", "action": "wait", "actor": "monitor", "model_version": None, "reason": "few", "decided_at": at},
