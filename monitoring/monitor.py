@@ -25,7 +25,7 @@ from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
 from monitoring.performance.cusum_calibration import resume
 from monitoring.performance.stream_weights import LOOK_BACK, stream_weights
-from monitoring.policy import decide, memory
+from monitoring.policy.decide import decide, memory
 from monitoring.reference import Reference
 from monitoring.returning_customers import WindowDrift, judge_window
 from monitoring.run_result import Findings, RetrainDecision, RunResult

@@ -13,7 +13,7 @@ from churn.store.flow_runs import FlowRunCounts
 from churn.store.records import DecisionAction, DecisionKind, MonitorRun
 from churn.store.store import Store
 from monitoring.exporter.metrics import exported
-from monitoring.policy import ACTIONS
+from monitoring.policy.decide import ACTIONS
 
 COMPLETED = (DecisionAction.PROMOTED, DecisionAction.REJECTED)
 PROMOTIONS = (DecisionKind.PROMOTION, DecisionKind.ROLLBACK)

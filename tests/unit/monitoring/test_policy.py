@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.store.records import Decision, DecisionAction, DecisionKind
-from monitoring.policy import decide
+from monitoring.policy.decide import decide
 from monitoring.run_result import RunResult
 from tests.unit.monitoring.fakes import NOW, make_settings
 from tests.unit.monitoring.results import (

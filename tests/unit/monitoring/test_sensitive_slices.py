@@ -14,7 +14,7 @@ from churn.store.records import DecisionAction
 from monitoring.drift import null_distribution
 from monitoring.monitor import record_run, run_monitor
 from monitoring.performance import metrics
-from monitoring.policy import decide
+from monitoring.policy.decide import decide
 from monitoring.reference import Reference
 from monitoring.reports.summary import render_summary
 from monitoring.run_result import RunResult

@@ -8,7 +8,7 @@ import pytest
 
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
-from monitoring.policy import decide
+from monitoring.policy.decide import decide
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve
 from tests.unit.monitoring.results import make_result

@@ -9,7 +9,7 @@ import pytest
 from churn.store.records import DecisionAction
 from monitoring.performance.cusum import HORIZON, CusumState, Detector
 from monitoring.performance.cusum_calibration import SAFETY, calibrate, calibrate_errors, resume
-from monitoring.policy import decide
+from monitoring.policy.decide import decide
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_settings
 from tests.unit.monitoring.results import make_result, make_stream
 from tests.unit.monitoring.test_monitor import run_once
