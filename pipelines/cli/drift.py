@@ -34,8 +34,8 @@ def drift(
     """Compare files with a reference file; no server, store or model is needed.
 
     CHURN_FALSE_ALARM_RATE is the false-alarm rate of each file. Where the contract has a column with role: time, what the
-    reference's months usually do is no drift, as for the monitor. Values that break the contract are compared as they are. Of a
-    file that cannot be read this is said, the others are judged, and the exit code is 2. The impact on churn is shown where the
+    reference's months usually do is no drift, as for the monitor. Values that break the contract are compared as they are. A
+    file that cannot be read is named, the others are judged, and the exit code is 2. The impact on churn is shown where the
     reference has outcomes.
 
     Example: churn drift january.csv february.csv march.csv

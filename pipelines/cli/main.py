@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import sys
 from typing import Annotated
@@ -48,6 +49,11 @@ for panel, groups in GROUPS.items():
 # Parts of `churn up`, and of a container each.
 app.command(hidden=True)(system.exporter)
 app.command(hidden=True)(system.flows)
+# Typer keeps the line breaks of docstrings, which are wider than most terminals: of a paragraph every second line would be short.
+for parts in (app, *(part for named in GROUPS.values() for _, part in named)):
+    for registered in parts.registered_commands:
+        paragraphs = (inspect.getdoc(registered.callback) or "").split("\n\n")
+        registered.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _print_version(wanted: bool) -> None:

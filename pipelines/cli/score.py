@@ -30,13 +30,13 @@ def score(
     model: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
     invalid: Annotated[
         Literal["stop", "skip"],
-        typer.Option(help="At a customer who breaks a rule: stop, or set such apart, with the reason, and go on."),
+        typer.Option(help="At a customer who breaks a rule: stop; or write such customers aside, with the reason, and go on."),
     ] = "stop",
     allow_absent: Annotated[
         bool, typer.Option("--allow-absent", help="A feature without a column counts as missing, as in a request; else refused.")
     ] = False,
     segment: Annotated[
-        bool, typer.Option("--segment", help="Name each customer's segment: a column more; some 30 µs of a core a customer.")
+        bool, typer.Option("--segment", help="Add a column with each customer's segment; about 30 µs of CPU a customer.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace finished answers of another run.")] = False,
     threads: Annotated[

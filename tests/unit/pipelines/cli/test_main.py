@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -67,6 +68,15 @@ def test_every_command_explains_itself_with_an_example(churn: Churn, command: tu
     assert said.code == 0
     example = next((line for line in said.out.splitlines() if "Example: " in line), "")
     assert f"churn {' '.join(command)}" in example
+
+
+def test_the_lines_of_a_help_text_are_broken_by_the_terminal_alone() -> None:
+    everything = typer.main.get_command(main.app)
+    for path in commands():
+        command: Any = everything
+        for name in path:
+            command = command.commands[name]
+        assert not [text for text in command.help.split("\n\n") if "\n" in text], path
 
 
 def test_no_command_at_all_shows_what_there_is(churn: Churn) -> None:
