@@ -35,7 +35,7 @@ def _ask(model: Path, facts: list[str], max_tokens: int) -> dict[str, str]:
     try:
         from xllamacpp import CommonParams, Server
     except ImportError:
-        return {"error": "the extra `notes` is not installed: pip install 'churn-loop[notes]'"}
+        return {"error": "the extra `notes` is not installed; in the checkout: pip install --editable '.[notes]'"}
     params: Any = CommonParams()
     params.model.path = str(model)
     params.n_ctx = CONTEXT_TOKENS

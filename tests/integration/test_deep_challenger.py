@@ -20,8 +20,8 @@ from churn.store.store import Store
 from tests.checkout import CHECKOUT
 from tests.prefect_template import copy_to_home
 
-pytest.importorskip("torch", reason="needs the extra `deep`: pip install 'churn-loop[deep]'")
-pytest.importorskip("skorch", reason="needs the extra `deep`: pip install 'churn-loop[deep]'")
+pytest.importorskip("torch", reason="needs the extra `deep`: pip install --editable '.[deep]'")
+pytest.importorskip("skorch", reason="needs the extra `deep`: pip install --editable '.[deep]'")
 # Prefect's own client warns of its own ways.
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(900)]
 

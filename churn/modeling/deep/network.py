@@ -145,4 +145,5 @@ class DenseNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def check_installed() -> None:
     """Raise InputError if what trains a network is not installed."""
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise InputError(f"form deep needs the extra `deep`, and {missing[0]} is not here: pip install 'churn-loop[deep]'")
+        remedy = "in the checkout: pip install --editable '.[deep]'"
+        raise InputError(f"form deep needs the extra `deep`, and {missing[0]} is not here; {remedy}")

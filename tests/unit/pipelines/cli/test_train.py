@@ -15,7 +15,7 @@ def test_training_without_data_is_one_line_and_exit_2(churn: Churn) -> None:
 def test_a_network_without_pytorch_is_one_line_before_anything_starts(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("churn.modeling.deep.network.find_spec", lambda _name: None)
     said = churn("train", "--form", "deep", "--data", "nothing.csv")
-    assert_one_line(said, 2, "form deep needs the extra `deep`", "pip install 'churn-loop[deep]'")
+    assert_one_line(said, 2, "form deep needs the extra `deep`", "pip install --editable '.[deep]'")
     assert_one_line(churn("train", "--form", "terms", "--data", "nothing.csv"), 2, "nothing.csv")
     assert "terms" in churn("train", "--form", "wide").err
 

@@ -70,4 +70,4 @@ def test_a_model_that_gives_no_answer_is_named(monkeypatch: pytest.MonkeyPatch, 
 
 def test_without_the_library_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     [(_, data)] = Llama(monkeypatch, None, installed=False).written
-    assert json.loads(data) == {"error": "the extra `notes` is not installed: pip install 'churn-loop[notes]'"}
+    assert json.loads(data) == {"error": "the extra `notes` is not installed; in the checkout: pip install --editable '.[notes]'"}

@@ -17,8 +17,8 @@ from churn.registry.serialization import dump_pipeline
 from churn.simulation.pretraining import pretraining_customers
 from churn.simulation.simulate import simulate
 
-torch = pytest.importorskip("torch", reason="needs the extra `deep`: pip install 'churn-loop[deep]'")
-pytest.importorskip("skorch", reason="needs the extra `deep`: pip install 'churn-loop[deep]'")
+torch = pytest.importorskip("torch", reason="needs the extra `deep`: pip install --editable '.[deep]'")
+pytest.importorskip("skorch", reason="needs the extra `deep`: pip install --editable '.[deep]'")
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(600, 3))
