@@ -14,9 +14,16 @@ MACHINE_REFUSALS = frozenset(
 
 
 class ChurnError(Exception):
-    """An error that the caller can understand; the message says what to do. Exit code 1 on the command line."""
+    """An error that the caller can understand; the message says what to do. Exit code 1 on the command line.
+
+    Attributes
+    ----------
+    details : str
+        Lines to show below the message, such as the end of a log: the message itself is shown as one line.
+    """
 
     exit_code = 1
+    details = ""
 
 
 class InputError(ChurnError):

@@ -21,15 +21,24 @@ def print_json(document: Any) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a warning on stderr, and go on."""
+    """Print a warning in one line on stderr, and go on."""
     errors.print(_visible(text), style="bold yellow", markup=False)
 
 
-def fail(text: str) -> None:
-    """Print in one line what went wrong."""
+def fail(text: str, details: str = "") -> None:
+    """Print in one line what went wrong.
+
+    Parameters
+    ----------
+    text : str
+    details : str, default ""
+        Lines to show below it.
+    """
     errors.print(f"churn: {_visible(text)}", style="bold red", markup=False)
+    for line in details.splitlines():
+        errors.print(_visible(line), style="bold red", markup=False)
 
 
 def _visible(text: str) -> str:
-    """Escape characters that would move the cursor or colour the terminal: files and registries may hold them."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    """Escape what would end the line, move the cursor or colour the terminal: files' names and registries may hold it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

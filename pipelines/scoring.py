@@ -62,7 +62,8 @@ def find_scorer(settings: Settings, contract: Contract, version: str, *, segment
         if last is None or version not in ("champion", last.version):
             raise
         served = last
-        warn(f"{away}\nscoring with the last known good model, version {last.version}, which may not lead any more")
+        warn(str(away))
+        warn(f"scoring with the last known good model, version {last.version}, which may not lead any more")
     compiled = served.scorer.compiled.to_document() if isinstance(served.scorer, CompiledScorer) else None
     info = served.info
     control = ControlGroup(settings.control_share, settings.control_key)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from churn.atomic_write import is_same_file
 from churn.batch.answer_file import REJECTED, Done
 from churn.batch.joined import join
 from churn.batch.log import FileLog
@@ -90,10 +91,14 @@ def score_file(
     """
     if not source.is_file():
         raise InputError(f"{source}: is no file; the answers of a folder go to a folder")
-    if output.exists() and (not overwrite or output.samefile(source)):
-        raise InputError(f"{output}: is there already; name another file, or give --overwrite")
     folder = output.with_name(f".{output.name}.parts")
     rejected = output.with_name(f"{output.name}.rejected.parquet")
+    if is_same_file(output, source):
+        raise InputError(f"{output}: is the file of customers; name another one for the answers")
+    if is_same_file(rejected, source):
+        raise InputError(f"{output}: customers who are set apart go to {rejected}, the file of customers; name another OUTPUT")
+    if output.exists() and not overwrite:
+        raise InputError(f"{output}: is there already; name another file, or give --overwrite")
     try:
         summary = score_folder(scorer, source, folder, terms, run, overwrite=True, on_plan=on_plan, on_part=on_part, log=log)
     except InputError:

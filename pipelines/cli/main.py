@@ -87,7 +87,7 @@ def main() -> None:
     try:
         app()
     except ChurnError as error:
-        fail(str(error))
+        fail(str(error), error.details)
         sys.exit(error.exit_code)
     except SystemExit as left:
         # Typer ends without a word what Ctrl-C stopped; a command that says more about it says it itself.

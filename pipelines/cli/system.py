@@ -43,7 +43,7 @@ def demo(
     run(load_settings(), out, keep=keep, short=short)
 
 
-def serve(workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1) -> None:
+def serve(workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1) -> None:
     """Answer predictions over HTTP with the champion, and log each one.
 
     Example: CHURN_PORT=8080 churn serve --workers 2

@@ -28,6 +28,21 @@ EMPTY = '=""'
 READY_SECONDS, CALL_SECONDS = 180, 30
 
 
+class NotStarted(ChurnError):
+    """A program that does not start.
+
+    Parameters
+    ----------
+    message : str
+    log_end : str
+        The last lines of its log, to show below the message.
+    """
+
+    def __init__(self, message: str, log_end: str) -> None:
+        super().__init__(message)
+        self.details = log_end
+
+
 @dataclass(frozen=True)
 class Program:
     """One program: what to run, how to see that it is ready, and how often it may fail to start in a row (8: half a minute).
@@ -121,8 +136,8 @@ class Supervisor:
 
         Raises
         ------
-        ChurnError
-            If one ends, or is not ready within three minutes; the message shows the end of its log.
+        NotStarted
+            If one ends, or is not ready within three minutes.
         """
         deadline = time.monotonic() + READY_SECONDS
         waiting = list(names)
@@ -134,8 +149,8 @@ class Supervisor:
             states = self.states() if waiting else {}
             for name in waiting:
                 if states[name] in ("FATAL", "EXITED", "STOPPED", "UNKNOWN") or time.monotonic() > deadline:
-                    raise ChurnError(
-                        f"{name} did not start ({states[name].lower()}); its log {self.log(name)} ends with:\n{self._tail(name)}"
+                    raise NotStarted(
+                        f"{name} did not start ({states[name].lower()}); its log {self.log(name)} ends with:", self._tail(name)
                     )
             if waiting:
                 time.sleep(0.2)

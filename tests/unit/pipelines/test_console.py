@@ -30,9 +30,14 @@ def test_no_text_moves_the_cursor_or_turns_the_reading_around(errors: StringIO, 
     assert [c for c in shown if c != "\n" and unicodedata.category(c).startswith("C")] == []
 
 
-def test_brackets_are_text_and_lines_stay_apart(errors: StringIO) -> None:
-    console.warn("[red]a[/red]\nb " + "long " * 20)
-    assert errors.getvalue() == "[red]a[/red]\nb " + "long " * 20 + "\n"
+def test_brackets_are_text_and_each_message_is_one_line_however_long(errors: StringIO) -> None:
+    console.warn("[red]a[/red]\nb\u2028 " + "long " * 20)
+    assert errors.getvalue() == "[red]a[/red]\\nb\\u2028 " + "long " * 20 + "\n"
+
+
+def test_details_are_lines_below_the_message(errors: StringIO) -> None:
+    console.fail("of a name\nin two lines", "one\x1b[2J\ntwo")
+    assert errors.getvalue() == "churn: of a name\\nin two lines\none\\x1b[2J\ntwo\n"
 
 
 def test_a_failure_says_whose_it_is(errors: StringIO) -> None:

@@ -36,11 +36,21 @@ def test_one_file_into_one_file_and_no_text_is_a_formula(tmp_path: Path) -> None
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.parquet", "out.csv", "out.csv.gz", "out.parquet"]
     with pytest.raises(InputError, match="is there already"):
         score_file(make_scorer(), source, tmp_path / "out.csv", Terms(), on_threads(2))
-    with pytest.raises(InputError, match="is there already"):
-        score_file(make_scorer(), source, source, Terms(), on_threads(2), overwrite=True)
     pq.write_table(changed(customers(500), "state", {3: "XX"}), source)
     score_file(make_scorer(), source, tmp_path / "out.csv", Terms(invalid="skip"), on_threads(2), overwrite=True)
     assert pq.read_table(tmp_path / "out.csv.rejected.parquet").column("row").to_pylist() == [4]
+
+
+@pytest.mark.parametrize("output", ["in.csv.rejected.parquet", "link.parquet", "in.csv"])
+def test_neither_answers_nor_those_set_apart_replace_the_customers(tmp_path: Path, output: str) -> None:
+    source = tmp_path / "in.csv.rejected.parquet"
+    pq.write_table(customers(10), source)
+    before = source.read_bytes()
+    (tmp_path / "link.parquet").symlink_to(source)
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="the file of customers; name another"):
+            score_file(make_scorer(), source, tmp_path / output, Terms(), on_threads(1), overwrite=overwrite)
+    assert source.read_bytes() == before
 
 
 @pytest.mark.parametrize(

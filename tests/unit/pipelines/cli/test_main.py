@@ -204,6 +204,8 @@ HUGE = "9" * 30
         (("data", "simulate", "x.csv", "--customers", HUGE), "--customers"),
         (("traffic", "--customers", HUGE), "--customers"),
         (("score", "a.csv", "b.csv", "--threads", HUGE), "--threads"),
+        (("serve", "--workers", HUGE), "--workers"),
+        (("serve", "--workers", "1000"), "--workers"),
     ],
 )
 def test_a_number_beyond_all_bounds_is_an_error_of_its_option(churn: Churn, arguments: tuple[str, ...], option: str) -> None:

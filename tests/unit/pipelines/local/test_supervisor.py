@@ -123,7 +123,7 @@ def test_a_program_that_ends_is_an_error_that_shows_the_end_of_its_log(tmp_path:
         supervisor.start("one")
         with pytest.raises(ChurnError, match="broken did not start") as caught:
             supervisor.start("broken")
-    assert str(caught.value).endswith("hello\nthe port is taken 100%")
+    assert caught.value.details.endswith("hello\nthe port is taken 100%")
     assert str(tmp_path / "home" / "logs" / "broken.log") in str(caught.value)
     assert is_gone(pids(tmp_path, "one")[0])
 
@@ -158,7 +158,7 @@ def test_a_program_that_ends_before_supervisord_looks_is_the_same_error(tmp_path
         pytest.raises(ChurnError, match="broken did not start") as caught,
     ):
         supervisor.start("broken")
-    assert str(caught.value).endswith("the port is taken 100%")
+    assert caught.value.details.endswith("the port is taken 100%")
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
