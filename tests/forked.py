@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,12 @@ def churn(*arguments: str, environment: dict[str, str], answer: str = "") -> sub
                 code = _command(arguments, environment, [file.fileno() for file in files])
             finally:
                 os._exit(code)  # whatever happens: it must not go on as its parent
-        _, status = os.waitpid(child, 0)
+        try:
+            _, status = os.waitpid(child, 0)
+        except BaseException:  # the time of the test is up
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise
         said = []
         for file in files[1:]:
             file.seek(0)

@@ -23,6 +23,7 @@ from churn.errors import StoreError
 from churn.store.database import engine
 from churn.store.store import Store
 from monitoring.exporter.exporter import exporter
+from tests.forked import churn
 from tests.integration.postgres import Server, postgres_server
 
 # None of these is a measurement: without a timeout nothing would come at all.
@@ -139,8 +140,7 @@ def hooks_of(name: str) -> list[Any]:
 
 
 def test_a_command_on_the_store_ends_with_one_line(frozen: str, tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("churn")), "store", "prune", "--older-than", "30"]
     environment = {**os.environ, "CHURN_STORE_URL": frozen, "CHURN_HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT_SECONDS, check=False)
+    done = churn("store", "prune", "--older-than", "30", environment=environment)
     assert done.returncode in (1, 2), done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -20,6 +20,7 @@ from churn.config.settings import load_settings
 from churn.config.urls import shown
 from churn.errors import InputError
 from pipelines.local.ports import free_port
+from tests.forked import churn
 from tests.integration.test_service_process import put_last_known_good, wait_until
 from tests.unit.service.fakes import CUSTOMER, make_settings
 from tools.loopback_http import http
@@ -103,7 +104,7 @@ def test_a_service_with_keys_and_passwords_tells_none_of_them(tmp_path: Path) ->
 
 
 def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CHURN, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
+    return churn(*arguments, environment=env)
 
 
 def test_a_command_that_fails_tells_no_password(tmp_path: Path) -> None:
