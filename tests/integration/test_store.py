@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -151,29 +151,36 @@ for line in sys.stdin:
 """
 
 
+@pytest.fixture(scope="module")
+def openers() -> Iterator[list[subprocess.Popen[str]]]:
+    started = [
+        subprocess.Popen([sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    try:
+        assert {_answer(opener) for opener in started} == {"ready"}
+        yield started
+    finally:
+        for opener in started:
+            opener.kill()
+            opener.communicate()
+
+
 @pytest.mark.parametrize("kind", DATABASES)
-def test_processes_that_open_a_new_store_at_once_all_succeed(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_processes_that_open_a_new_store_at_once_all_succeed(
+    kind: str, openers: list[subprocess.Popen[str]], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     def fresh(n: int) -> AbstractContextManager[str]:
         if kind == "postgresql":
             server: Server = request.getfixturevalue("postgres")
             return server.database()
         return nullcontext(f"sqlite:///{tmp_path / str(n) / 'store.db'}")
 
-    openers = [
-        subprocess.Popen([sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    try:
-        assert {_answer(opener) for opener in openers} == {"ready"}
-        for n in range(8):
-            with fresh(n) as address:
-                for opener in openers:
-                    _tell(opener, address)
-                assert [_answer(opener) for opener in openers] == ["ok"] * len(openers)
-    finally:
-        for opener in openers:
-            opener.kill()
-            opener.communicate()
+    for n in range(8):
+        with fresh(n) as address:
+            for opener in openers:
+                _tell(opener, address)
+            assert [_answer(opener) for opener in openers] == ["ok"] * len(openers)
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:
