@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import socketserver
 import threading
 import urllib.request
 from dataclasses import replace
@@ -20,6 +21,12 @@ from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, 
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 REFERENCE = customers(1500, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def stops_at_once(monkeypatch):
+    """The server asks twice a second whether it is to stop; here a hundred times."""
+    monkeypatch.setattr(socketserver.BaseServer.serve_forever, "__defaults__", (0.01,))
 
 
 @pytest.fixture
