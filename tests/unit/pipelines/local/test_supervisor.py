@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -35,7 +36,10 @@ with (here / name).open("a") as file:
 while True:
     time.sleep(0.05)
 """
-FAILS = "print('hello'); import sys; sys.exit('the port is taken 100%')"
+FAILS = (sys.executable, "-u", "-c", "print('hello'); import sys; sys.exit('the port is taken 100%')")
+WRONG = {"broken": FAILS, "gone": FAILS, "ghost": ("/no such folder/no such program",)}
+SAYS = "import json, sys; json.dump(sys.argv[2:], open(sys.argv[1], 'w')); import time; time.sleep(60)"
+ARGUMENTS = ("with blank", 'with "quotes"', "with 100% and %(here)s", "with \\ backslash", "")
 
 
 def stays(here: Path, name: str) -> Program:
@@ -78,22 +82,6 @@ def test_start_waits_until_each_is_ready_and_leaving_stops_all_last_started_firs
     assert (tmp_path / "left").read_text().split() == ["third", "second", "first"]
 
 
-def test_launch_waits_for_nobody_and_wait_tells_who_is_ready_in_that_order(tmp_path: Path) -> None:
-    told: list[str] = []
-    slow, quick = stays(tmp_path, "slow"), stays(tmp_path, "quick")
-    # It is not ready before the other was told of.
-    slow = Program(slow.name, slow.command, lambda: slow_ready() and told == ["quick"])
-
-    def slow_ready() -> bool:
-        return bool(pids(tmp_path, "slow"))
-
-    with Supervisor([slow, quick], tmp_path / "home") as supervisor:
-        supervisor.launch("slow", "quick")
-        assert told == []
-        supervisor.wait("slow", "quick", on_ready=told.append)
-        assert told == ["quick", "slow"]
-
-
 def test_leaving_because_of_an_error_stops_all_too(tmp_path: Path) -> None:
     def start_one_and_nobody(supervisor: Supervisor) -> None:
         supervisor.start("one")
@@ -104,31 +92,65 @@ def test_leaving_because_of_an_error_stops_all_too(tmp_path: Path) -> None:
     assert is_gone(pids(tmp_path, "one")[0])
 
 
-def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
-    with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
-        supervisor.start("one")
-        until(lambda: supervisor.state("one") == "RUNNING")  # before that, it would count as a failed start
-        os.kill(pids(tmp_path, "one")[0], signal.SIGKILL)
-        until(lambda: len(pids(tmp_path, "one")) == 2)
-        first, second = pids(tmp_path, "one")
-        assert is_gone(first)
-        assert not is_gone(second)
-    assert is_gone(second)
+class Several:
+    """A supervisord for all tests that do not ask how one ends; in a home whose name is long and odd."""
+
+    def __init__(self, here: Path) -> None:
+        self.here = here
+        self.home = here / ("long" * 30) / "100% of a home"
+        self.said = here / "said.json"
+        self.late_is_ready = False
+        wrong = {name: Program(name, command, ready=lambda: False, retries=0) for name, command in WRONG.items()}
+        late = replace(stays(here, "late"), ready=lambda: bool(pids(here, "late")) and self.late_is_ready)
+        says = Program("says", (sys.executable, "-c", SAYS, str(self.said), *ARGUMENTS), self.said.exists)
+        self.supervisor = Supervisor([stays(here, "one"), stays(here, "quick"), late, says, *wrong.values()], self.home)
 
 
-def test_a_program_that_ends_is_an_error_that_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    program = Program("broken", (sys.executable, "-u", "-c", FAILS), ready=lambda: False, retries=0)
-    with Supervisor([program, stays(tmp_path, "one")], tmp_path / "home") as supervisor:
-        # Ready first: on a busy machine the other would end before this one has said its id.
-        supervisor.start("one")
-        with pytest.raises(ChurnError, match="broken did not start") as caught:
-            supervisor.start("broken")
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+    several = Several(tmp_path_factory.mktemp("several"))
+    with several.supervisor:
+        # Waited for by one test; meanwhile the others run.
+        several.supervisor.launch("one", "says")
+        yield several
+
+
+def test_launch_waits_for_nobody_and_wait_tells_who_is_ready_in_that_order(several: Several) -> None:
+    told: list[str] = []
+
+    def tell(name: str) -> None:
+        told.append(name)
+        several.late_is_ready = True  # not before the other was told of
+
+    several.supervisor.launch("late", "quick")
+    assert told == []
+    several.supervisor.wait("late", "quick", on_ready=tell)
+    assert told == ["quick", "late"]
+
+
+def test_an_unknown_name_is_an_error(several: Several) -> None:
+    with pytest.raises(ChurnError, match="nobody"):
+        several.supervisor.start("nobody")
+    with pytest.raises(ChurnError, match="nobody"):
+        several.supervisor.state("nobody")
+
+
+def test_a_program_that_is_not_there_is_an_error(several: Several) -> None:
+    with pytest.raises(ChurnError, match="ghost"):
+        several.supervisor.start("ghost")
+
+
+def test_a_program_that_ends_is_an_error_that_shows_the_end_of_its_log(several: Several) -> None:
+    several.supervisor.wait("one")
+    with pytest.raises(ChurnError, match="broken did not start") as caught:
+        several.supervisor.start("broken")
     assert caught.value.details.endswith("hello\nthe port is taken 100%")
-    assert str(tmp_path / "home" / "logs" / "broken.log") in str(caught.value)
-    assert is_gone(pids(tmp_path, "one")[0])
+    assert str(several.home / "logs" / "broken.log") in str(caught.value)
 
 
-def test_a_program_that_ends_before_supervisord_looks_is_the_same_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_ends_before_supervisord_looks_is_the_same_error(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Late:
         """Answers as supervisord does where what it has started is gone by the time that it looks."""
 
@@ -152,49 +174,31 @@ def test_a_program_that_ends_before_supervisord_looks_is_the_same_error(tmp_path
             return ask
 
     monkeypatch.setattr("pipelines.local.supervisor.ServerProxy", Late)
-    program = Program("broken", (sys.executable, "-u", "-c", FAILS), ready=lambda: False, retries=0)
-    with (
-        Supervisor([program], tmp_path / "home") as supervisor,
-        pytest.raises(ChurnError, match="broken did not start") as caught,
-    ):
-        supervisor.start("broken")
+    with pytest.raises(ChurnError, match="gone did not start") as caught:
+        several.supervisor.start("gone")
     assert caught.value.details.endswith("the port is taken 100%")
 
 
-def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    program = Program("ghost", (str(tmp_path / "no such program"),), ready=lambda: False, retries=0)
-    with Supervisor([program], tmp_path / "home") as supervisor, pytest.raises(ChurnError, match="ghost"):
-        supervisor.start("ghost")
+def test_a_home_with_a_long_and_odd_name_works(several: Several) -> None:
+    assert len(str(several.home)) > 107
+    several.supervisor.wait("one")
+    assert several.supervisor.log("one").parent == several.home / "logs"
+    assert {path.name for path in (several.home / "logs").iterdir()} >= {"one.log", "supervisord.log"}
 
 
-def test_an_unknown_name_is_an_error(tmp_path: Path) -> None:
-    with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
-        with pytest.raises(ChurnError, match="nobody"):
-            supervisor.start("nobody")
-        with pytest.raises(ChurnError, match="nobody"):
-            supervisor.state("nobody")
+def test_arguments_arrive_as_they_were_given(several: Several) -> None:
+    several.supervisor.wait("says")
+    until(lambda: several.said.read_text().endswith("]"))
+    assert tuple(json.loads(several.said.read_text())) == ARGUMENTS
 
 
-def test_a_home_with_a_long_and_odd_name_works(tmp_path: Path) -> None:
-    home = tmp_path / ("long" * 30) / "100% of a home"
-    assert len(str(home)) > 107
-    with Supervisor([stays(tmp_path, "one")], home) as supervisor:
-        supervisor.start("one")
-        assert supervisor.log("one").parent == home / "logs"
-        assert {path.name for path in (home / "logs").iterdir()} >= {"one.log", "supervisord.log"}
-
-
-def test_arguments_arrive_as_they_were_given(tmp_path: Path) -> None:
-    arguments = ("with blank", 'with "quotes"', "with 100% and %(here)s", "with \\ backslash", "")
-    script = "import json, sys; json.dump(sys.argv[2:], open(sys.argv[1], 'w')); import time; time.sleep(60)"
-    out = tmp_path / "said.json"
-    program = Program(
-        "said", (sys.executable, "-c", script, str(out), *arguments), lambda: out.exists() and out.stat().st_size > 0
-    )
-    with Supervisor([program], tmp_path / "home") as supervisor:
-        supervisor.start("said")
-        until(lambda: out.read_text().endswith("]"))
-    assert tuple(json.loads(out.read_text())) == arguments
+def test_a_program_that_is_killed_is_started_again(several: Several) -> None:
+    until(lambda: several.supervisor.state("one") == "RUNNING")  # before that, it would count as a failed start
+    os.kill(pids(several.here, "one")[0], signal.SIGKILL)
+    until(lambda: len(pids(several.here, "one")) == 2)
+    first, second = pids(several.here, "one")
+    assert is_gone(first)
+    assert not is_gone(second)
 
 
 PARENT = """
