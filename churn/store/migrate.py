@@ -85,7 +85,10 @@ def check_revision(revision: str | None, whose: str) -> None:
     scripts = ScriptDirectory.from_config(_config())
     if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
         known = scripts.get_current_head()
-        raise StoreError(f"the store is of another version of churn: its schema is {revision}, this one's is {known} ({whose})")
+        todo = "use the version of churn that made it, or a newer one"
+        raise StoreError(
+            f"the store is of another version of churn: its schema is {revision}, this one's is {known}; {todo} ({whose})"
+        )
 
 
 def _config() -> Config:

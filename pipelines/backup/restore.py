@@ -179,7 +179,7 @@ def _refuse_other_versions(source: Path, manifest: Manifest) -> None:
     try:
         check_revision(None if store is None else store.revision, f"in {source}")
     except StoreError as error:
-        raise InputError(f"{error}; restore it with that version") from None
+        raise InputError(str(error)) from None
 
 
 def _prepare(staging: _Staging, places: Places, manifest: Manifest) -> None:

@@ -24,6 +24,7 @@ from tests.unit.churn.store import (
     test_retention,
     test_sensitive_levels,
     test_shadow,
+    test_upgrade,
 )
 from tests.unit.churn.store.contacts import test_campaign_counter, test_campaign_reader, test_contacts, test_opt_outs
 from tests.unit.churn.store.outcomes import test_corrections, test_delays, test_outcomes, test_rows
@@ -39,6 +40,7 @@ AGAIN = (
         test_retention,
         test_sensitive_levels,
         test_shadow,
+        test_upgrade,
     ),
     *(
         test_campaign_counter,

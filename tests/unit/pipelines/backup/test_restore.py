@@ -271,7 +271,9 @@ def test_a_backup_of_another_version_is_refused_before_anything_is_replaced(tmp_
     make_backup(source, tmp_path / "later.tar.gz")
     filled(target.home, "old")
     before = files(target.home)
-    with pytest.raises(InputError, match=r"another version of churn: its schema is 9999, .*; restore it with that version"):
+    with pytest.raises(
+        InputError, match=r"another version of churn: its schema is 9999, .*; use the version of churn that made it"
+    ):
         restore_backup(target, tmp_path / "later.tar.gz", overwrite=True)
     assert files(target.home) == before
     assert rows(target.store, "predictions") == ["old"]
