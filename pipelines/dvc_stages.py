@@ -19,8 +19,8 @@ from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.evaluation.report import assess
 from churn.modeling.model import Model, ModelInfo
-from churn.modeling.training import TrainingSet, assemble
 from churn.modeling.training import train as fit
+from churn.modeling.training_set import TrainingSet, assemble
 from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 from churn.simulation.pretraining import pretraining_customers

@@ -19,7 +19,8 @@ from churn.lifecycle.gate import decide
 from churn.lifecycle.judges import judges_of
 from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.model import Model
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 from churn.simulation.simulate import simulate
 from churn.store.contacts.records import Contact
 from churn.store.records import Outcome, Prediction

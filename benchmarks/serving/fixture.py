@@ -18,7 +18,8 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import read_dataset
 from churn.modeling.model import Model
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
 

@@ -21,7 +21,8 @@ from churn.lifecycle.gate import decide
 from churn.lifecycle.judges import judges_of
 from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.model import Model
-from churn.modeling.training import Trained, assemble
+from churn.modeling.training import Trained
+from churn.modeling.training_set import assemble
 from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store

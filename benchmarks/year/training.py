@@ -16,7 +16,8 @@ from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even, profit_of_churner, profit_of_stayer
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.modeling.training import Trained, TrainingSet, train
+from churn.modeling.training import Trained, train
+from churn.modeling.training_set import TrainingSet
 from churn.simulation.life import Month
 
 # One candidate of the default search; terms are looked for among so many customers, weights fitted on all.

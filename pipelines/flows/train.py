@@ -37,7 +37,8 @@ from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, re
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.modeling.search.candidates import expected_scores
-from churn.modeling.training import Trained, TrainingSet, assemble, train
+from churn.modeling.training import Trained, train
+from churn.modeling.training_set import TrainingSet, assemble
 from churn.registry.registry import Registry
 from churn.simulation.pretraining import pretraining_customers
 from churn.store.records import Decision, DecisionAction, DecisionKind

@@ -14,7 +14,8 @@ from churn.fairness.pictures import draw_reweighing
 from churn.lifecycle.gate import GateDecision
 from churn.lifecycle.promotion import identity
 from churn.modeling.model_info import ModelInfo
-from churn.modeling.training import Trained, TrainingSet
+from churn.modeling.training import Trained
+from churn.modeling.training_set import TrainingSet
 from churn.registry.aliases import TRAINING_TAG
 from churn.segments.pictures import draw_segments
 

@@ -23,7 +23,8 @@ from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate

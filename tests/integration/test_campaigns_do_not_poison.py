@@ -13,7 +13,8 @@ from churn.contract import load_contract
 from churn.evaluation.weights import repeated_size
 from churn.lifecycle.gate import decide
 from churn.lifecycle.mature_traffic import read_mature_traffic
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 from monitoring.monitor import run_monitor
 
 ROWS, SEED = 6_000, 5

@@ -23,7 +23,8 @@ from churn.batch.run import on_threads, score_folder
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.errors import ChurnError, InputError
-from churn.modeling.training import Trained, assemble
+from churn.modeling.training import Trained
+from churn.modeling.training_set import assemble
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
 from monitoring.drift.null_distribution import draw_maxima

@@ -18,7 +18,8 @@ from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
 from churn.modeling.model import Model
-from churn.modeling.training import TrainingSet, assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import TrainingSet, assemble
 from churn.simulation.life import Pace, live
 from churn.simulation.simulate import simulate
 from churn.store.records import Outcome, Prediction

@@ -23,7 +23,8 @@ from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import artifact_folder
 from churn.registry.registry import Registry

@@ -26,7 +26,8 @@ from churn.evaluation.plots import draw_quality
 from churn.lifecycle import decision_log, promotion
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
-from churn.modeling.training import Trained, assemble, train
+from churn.modeling.training import Trained, train
+from churn.modeling.training_set import assemble
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import REFERENCE_FILE
 from churn.registry.connect import registry_reader

@@ -55,7 +55,8 @@ def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_i
 ) -> None:
     from churn.config.params import load_params
     from churn.config.settings import load_settings
-    from churn.modeling.training import assemble, train
+    from churn.modeling.training import train
+    from churn.modeling.training_set import assemble
     from churn.registry.registry import Registry
     from churn.simulation.simulate import simulate
     from pipelines.cli import main

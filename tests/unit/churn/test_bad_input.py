@@ -20,7 +20,8 @@ from churn.evaluation.report import Evaluation, assess
 from churn.inference.compiler import compile_pipeline
 from churn.lifecycle.gate import decide
 from churn.modeling.model import build_pipeline
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 
 PARAMS = Params.model_validate(
     {"evaluation": {"resamples": 100}, "model": {"form": "plain"}, "tuning": {"folds": 3, "grid": {"logreg__C": [1.0]}}}

@@ -16,7 +16,7 @@ from churn.errors import ContractError, InputError
 from churn.modeling.assignment import Source, assign
 from churn.modeling.model import build_pipeline
 from churn.modeling.split import split
-from churn.modeling.training import assemble
+from churn.modeling.training_set import assemble
 
 ADSL = Contract(
     name="adsl",

@@ -25,7 +25,8 @@ from churn.data.dataset import Dataset, read_dataset
 from churn.evaluation.report import assess
 from churn.modeling.customer_keys import content_bytes
 from churn.modeling.model import Model, ModelInfo
-from churn.modeling.training import Trained, assemble
+from churn.modeling.training import Trained
+from churn.modeling.training_set import assemble
 from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate, write_csv
 from pipelines import dvc_stages

@@ -14,7 +14,8 @@ from churn.evaluation.report import assess
 from churn.explain import segmenting
 from churn.explain.segmenting import add_segments
 from churn.modeling.model import Model, ModelInfo, build_pipeline
-from churn.modeling.training import Trained, assemble
+from churn.modeling.training import Trained
+from churn.modeling.training_set import assemble
 from churn.segments.segments import SLICE
 from churn.simulation.simulate import simulate
 

@@ -24,7 +24,8 @@ from churn.fairness.weights import cells_of, reweighed
 from churn.modeling.folds import folds_of
 from churn.modeling.model import build_pipeline
 from churn.modeling.search.mean_of_models import MeanOfModels
-from churn.modeling.training import Trained, TrainingSet, assemble, train
+from churn.modeling.training import Trained, train
+from churn.modeling.training_set import TrainingSet, assemble
 from tests.credit_like import CREDIT, credit_like
 
 PLAIN = CREDIT.model_copy(update={"columns": tuple(column for column in CREDIT.columns if column.role != "sensitive")})

@@ -21,7 +21,7 @@ from churn.evaluation.paired import Answers
 from churn.model_diff.compare import ModelDiff, compare
 from churn.model_diff.customers import largest_changes, named_by
 from churn.modeling.model import Model, ModelInfo, build_pipeline
-from churn.modeling.training import assemble
+from churn.modeling.training_set import assemble
 from churn.simulation.simulate import simulate
 
 NOBODY = Pseudonymiser("")

@@ -25,7 +25,8 @@ from churn.evaluation.report import assess
 from churn.explain.segmenting import add_segments
 from churn.inference.compiler import compile_pipeline
 from churn.lifecycle.gate import decide
-from churn.modeling.training import Trained, assemble, train
+from churn.modeling.training import Trained, train
+from churn.modeling.training_set import assemble
 
 PARAMS = Params.model_validate({"evaluation": {"resamples": 100}, "gate": {"resamples": 200}, "tuning": {"folds": 3}})
 # As the form's own, of small trees.

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from churn.config.params import GateParams
-from churn.modeling.newest import newest_rows
+from churn.modeling.training_set import newest_rows
 
 PARAMS = GateParams(fresh_days=30, min_fresh_rows=30, max_fresh_rows=60, min_class_rows=5)
 

@@ -15,7 +15,7 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.modeling.assignment import NO_PSEUDONYM
-from churn.modeling.training import TrainingSet, assemble
+from churn.modeling.training_set import TrainingSet, assemble
 
 CONTRACT = Contract(name="usage", columns=(Column(name="usage", source="usage", kind="number"),))
 PARAMS = Params(split=SplitParams(key="a base"), gate=GateParams(min_fresh_rows=30), tuning=TuningParams(folds=3))

@@ -19,7 +19,8 @@ from churn.modeling.assignment import NO_PSEUDONYM, Source, assign
 from churn.modeling.customer_keys import rule_digest
 from churn.modeling.search.mean_of_models import MeanOfModels
 from churn.modeling.threshold import choose_threshold
-from churn.modeling.training import Trained, TrainingSet, assemble, train
+from churn.modeling.training import Trained, train
+from churn.modeling.training_set import TrainingSet, assemble
 from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate

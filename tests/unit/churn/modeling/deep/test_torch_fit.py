@@ -12,7 +12,8 @@ from churn.contract import Contract
 from churn.errors import InputError
 from churn.modeling.deep import network as module
 from churn.modeling.deep.network import DenseNetwork
-from churn.modeling.training import assemble, train
+from churn.modeling.training import train
+from churn.modeling.training_set import assemble
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.pretraining import pretraining_customers
 from churn.simulation.simulate import simulate
