@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -258,7 +259,7 @@ def evaluate(
     """Say how good a registered model is on a labelled file.
 
     Scores come with intervals, also for slices of the customers. A customer may have several rows (the same customer_id): the
-    intervals are then as wide as so many customers make them.
+    intervals are then as wide as so many customers make them. Of the file that the model was trained on, figures are too good.
 
     Example: churn evaluate data/telecom_churn.csv --model champion
     """
@@ -274,6 +275,10 @@ def evaluate(
     dataset = read_dataset(file, contract, check_relations=False, once=False)
     loaded = open_registry().load(model)
     warn_doubts(dataset)
+    # A source reads "customers.csv", "customers.csv + 40 labelled predictions" or "the newest 9,000 of" such.
+    if re.search(rf"(^|of ){re.escape(dataset.source)}( \+|$)", loaded.info.data_source):
+        held_out = f"those of customers held out: churn model card {loaded.info.version}"
+        warn(f"version {loaded.info.version} was trained on customers of {dataset.source}: its figures are too good; {held_out}")
     customer = None if dataset.customer_id is None else customer_numbers(dataset.customer_id)
     known = Labelled(dataset.features, dataset.labelled, dataset.sensitive, customer)
     found = assess(known, loaded.predict_probability(dataset.features), loaded.info.threshold, contract, params)
