@@ -89,6 +89,8 @@ def score_file(
     InputError, ChurnError
         As for `score_folder`.
     """
+    if not source.exists():
+        raise InputError(f"{source}: no such file")
     if not source.is_file():
         raise InputError(f"{source}: is no file; the answers of a folder go to a folder")
     folder = output.with_name(f".{output.name}.parts")

@@ -54,6 +54,14 @@ def test_neither_answers_nor_those_set_apart_replace_the_customers(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("source", "said"), [("gone.csv", "gone.csv: no such file"), (".", "answers of a folder go to a folder")]
+)
+def test_what_is_no_file_is_told_from_what_is_not_there(tmp_path: Path, source: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        score_file(make_scorer(), tmp_path / source, tmp_path / "out.csv", Terms(), on_threads(1))
+
+
+@pytest.mark.parametrize(
     ("name", "is_file"), [("a.csv", True), ("a.parquet", True), ("a.csv.gz", True), ("scored", False), ("v1.2", False)]
 )
 def test_an_output_is_a_file_or_a_folder_by_its_name(tmp_path: Path, name: str, is_file: bool) -> None:
