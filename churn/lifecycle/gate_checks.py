@@ -122,7 +122,8 @@ def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: s
     judged = f"{len(gain)} fresh customers"
     if customer is not None:
         judged = f"{len(gain)} rows of {len(np.unique(customer))} fresh customers"
-    said = f"log loss lower by {mean:.4f} [{low:.4f}, {high:.4f}] than {baseline} on {judged}"
+    change = f"lower by {mean:.4f} [{low:.4f}, {high:.4f}]" if mean >= 0 else f"higher by {-mean:.4f} [{-high:.4f}, {-low:.4f}]"
+    said = f"log loss {change} than {baseline} on {judged}"
     passed = low > 0
     return Check(
         "better_log_loss", passed, mean, 0.0, said if passed else f"not better beyond chance: {said}", {"interval": [low, high]}

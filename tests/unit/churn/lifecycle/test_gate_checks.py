@@ -29,6 +29,17 @@ def test_an_equally_good_challenger_passes_as_often_as_the_setting_says(confiden
     assert fewest <= passed <= most
 
 
+@pytest.mark.parametrize(("mean", "words"), [(0.25, "log loss lower by 0.2500 [0.2"), (-0.25, "log loss higher by 0.2500 [0.2")])
+def test_a_reason_has_no_gain_below_zero(mean: float, words: str) -> None:
+    noise = np.random.default_rng(3).normal(0, 0.1, 400)
+    check = better_log_loss(noise - noise.mean() + mean, GateParams(resamples=200), 1, "version 3")
+    assert words in check.sentence
+    assert "-" not in check.sentence
+    low, high = map(float, check.sentence.split("[")[1].split("]")[0].split(", "))
+    assert low < 0.25 < high
+    assert check.value == pytest.approx(mean)
+
+
 def test_many_slices_of_equals_are_rejected_no_more_often_than_one() -> None:
     strict = GateParams(max_slice_loss=0.0)
     slices = [Slice("region", str(n), np.arange(600) % 6 == n) for n in range(6)]
