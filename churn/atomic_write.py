@@ -43,7 +43,7 @@ def atomic_write(target: Path, *, mode: int = USUAL, staging_folder: Path | None
     ------
     OSError
         If there is no such folder, the target is a device or a pipe, or it cannot be written. As after any other exception in
-        the block, `target` is what it was before, and the staging file is removed.
+        the block, `target` is what it was before, and the staging file is removed. It names the target if it names no file.
     """
     if target.exists() and not (target.is_file() or target.is_dir()):
         # A file would take the place of /dev/null, for every program on the machine.
@@ -58,8 +58,10 @@ def atomic_write(target: Path, *, mode: int = USUAL, staging_folder: Path | None
         with staging.open("rb") as written:
             os.fsync(written.fileno())
         staging.replace(target)
-    except BaseException:
+    except BaseException as error:
         staging.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(target)  # of a full disk, a write does not say which file it was
         raise
     finally:
         os.close(handle)

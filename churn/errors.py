@@ -11,6 +11,7 @@ E = TypeVar("E", bound=BaseException)
 MACHINE_REFUSALS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
 )
+_FULL_OR_FAILING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
 class ChurnError(Exception):
@@ -163,6 +164,31 @@ def describe_refusal(error: OSError) -> str:
     'store.db: No space left on device'
     """
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+
+
+def unwritable(path: object, error: OSError) -> ChurnError:
+    """Return the error of a file that cannot be written: of a full or failing machine no other name would help.
+
+    Parameters
+    ----------
+    path : path or str
+        As it was given.
+    error : OSError
+
+    Returns
+    -------
+    ChurnError
+        An InputError unless the machine is full or fails.
+
+    Examples
+    --------
+    >>> unwritable("list.csv", OSError(28, "No space left on device")).exit_code
+    1
+    >>> unwritable("/nowhere/list.csv", OSError(2, "No such file or directory"))
+    InputError('/nowhere/list.csv: cannot be written (No such file or directory)')
+    """
+    kind = ChurnError if error.errno in _FULL_OR_FAILING else InputError
+    return kind(f"{path}: cannot be written ({error.strerror or error})")
 
 
 def without_frames(error: E) -> E:

@@ -9,7 +9,7 @@ import yaml
 
 from churn.atomic_write import atomic_write
 from churn.config.params import Params, load_params
-from churn.errors import InputError
+from churn.errors import InputError, unwritable
 
 Keys = tuple[str, ...]
 
@@ -35,6 +35,8 @@ def write_param(path: Path, keys: Keys, value: float, beside: Mapping[Keys, floa
     ------
     InputError
         If there is no such file, it has no such value, the value breaks a rule, or the file cannot be written.
+    ChurnError
+        If the disk is full or fails.
     """
     dotted = ".".join(keys)
     if not path.is_file():
@@ -58,7 +60,7 @@ def write_param(path: Path, keys: Keys, value: float, beside: Mapping[Keys, floa
             staging.write_bytes(changed.encode())
             return load_params(staging)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise unwritable(path, error) from error
 
 
 def _find(node: yaml.Node | None, keys: Keys) -> yaml.ScalarNode | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from churn.atomic_write import atomic_write
 from churn.contract import Contract
 from churn.data.dataset import Dataset
-from churn.errors import InputError
+from churn.errors import InputError, unwritable
 from churn.simulation.draws import generator
 from churn.simulation.simulate import NO_DRIFT, NO_SHIFT, Drift, Shift, simulate_with_risk
 from churn.simulation.treatment import USUAL_REACTION, Reaction, TreatedCustomers, treat
@@ -82,6 +82,8 @@ def write_truth(treated: TreatedCustomers, path: Path) -> None:
     ------
     InputError
         If it cannot be written.
+    ChurnError
+        If the disk is full or fails.
     """
     columns: dict[str, NDArray[np.bool_] | NDArray[np.float64]] = {
         "contacted": treated.contacted,
@@ -96,4 +98,4 @@ def write_truth(treated: TreatedCustomers, path: Path) -> None:
         with atomic_write(path) as staging:
             pd.DataFrame(columns).to_csv(staging, index_label="row", lineterminator="\n")
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise unwritable(path, error) from error

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churn.atomic_write import atomic_write
 from churn.contract import Contract
 from churn.data.dataset import Dataset
-from churn.errors import InputError
+from churn.errors import InputError, unwritable
 from churn.simulation.customers import draw_customers
 from churn.simulation.draws import Seeded
 from churn.simulation.mechanism import Condition, Rule
@@ -122,6 +122,8 @@ def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
     ------
     InputError
         If the folder is not there or cannot be written.
+    ChurnError
+        If the disk is full or fails.
     """
     columns: dict[str, pd.Series] = {}
     if contract.id_column is not None and dataset.customer_id is not None:
@@ -145,7 +147,7 @@ def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
         with atomic_write(path) as staging:
             frame.to_csv(staging, index=False, lineterminator="\n")
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise unwritable(path, error) from error
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,8 @@ def _write_backup(places: Places, target: Path) -> Manifest:
             parts=archive.parts,
         )
         archive.finish(manifest)
+        if target.exists():
+            raise InputError(f"{target} is there already: another backup was made meanwhile")
     return manifest
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from churn.errors import InputError
+from churn.errors import InputError, unwritable
 from pipelines.console import MAX_COUNT, console, print_json, warn
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _draft(path: Path, out: Path, target: str | None, true_level: str | None, fo
         with atomic_write(out) as staging:
             staging.write_text(draft.text, "utf-8")
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
+        raise unwritable(out, error) from error
     contract = draft.contract
     by_role = {role: [c.name for c in contract.columns if c.role == role] for role in ROLES}
     if as_json:

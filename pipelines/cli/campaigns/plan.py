@@ -159,7 +159,7 @@ def _is_planned(log: FileLog, name: str, planned: CampaignPlan) -> bool:
 def _write(planned: CampaignPlan, scorer: Scorer, output: Path, advance: Callable[[int], None], *, overwrite: bool) -> None:
     from churn.atomic_write import atomic_write, remove_abandoned
     from churn.campaigns.call_list import write_list
-    from churn.errors import InputError
+    from churn.errors import InputError, unwritable
     from pipelines.planning import listed
 
     remove_abandoned(output.parent)
@@ -169,7 +169,7 @@ def _write(planned: CampaignPlan, scorer: Scorer, output: Path, advance: Callabl
             if output.exists() and not overwrite and not filecmp.cmp(staging, output, shallow=False):
                 raise InputError(f"{output}: is there and says something else; name another file, or give --overwrite")
     except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror})") from error
+        raise unwritable(output, error) from error
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def _drawn(planned: CampaignPlan, profit: ProfitParams, picture: Path, name: str
     """Draw the picture, and put it where it belongs once the list is there: without the one, the other is not written."""
     from churn.atomic_write import atomic_write
     from churn.campaigns.gains_picture import draw_gains
-    from churn.errors import InputError
+    from churn.errors import unwritable
 
     title = f"Campaign {name}: what calls are expected to bring".replace("$", r"\$")
     figure = draw_gains(planned.curve, len(planned.called), profit.currency.replace("$", r"\$"), title)
@@ -186,7 +186,7 @@ def _drawn(planned: CampaignPlan, profit: ProfitParams, picture: Path, name: str
             figure.savefig(staging, format="png", dpi=120)
             yield
     except OSError as error:
-        raise InputError(f"{picture}: cannot be written ({error.strerror})") from error
+        raise unwritable(picture, error) from error
 
 
 def _write_contacts(log: FileLog, planned: CampaignPlan, name: str) -> int:

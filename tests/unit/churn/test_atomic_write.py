@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from churn.atomic_write import PRIVATE, STAGING_PREFIX, atomic_write, remove_abandoned
+from churn.errors import describe_refusal
 
 
 def test_the_target_appears_whole_and_the_staging_file_is_gone(tmp_path: Path) -> None:
@@ -87,3 +89,13 @@ def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(t
     assert (tmp_path / "a.csv").read_text() == "new"
     assert (tmp_path / "other").read_text() == "customers"
     remove_abandoned(tmp_path / "no such folder")
+
+
+def test_a_full_disk_names_the_file_though_a_write_does_not(tmp_path: Path) -> None:
+    target = tmp_path / "list.csv"
+    with pytest.raises(OSError, match="No space left") as caught, atomic_write(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert describe_refusal(caught.value) == f"{target}: No space left on device"
+    with pytest.raises(OSError, match="other") as caught, atomic_write(target):
+        raise OSError(errno.ENOENT, "is not there", "other")
+    assert caught.value.filename == "other"

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from churn.errors import ChurnError, ContractError, InputError, Problem
+import errno
+import os
+
+import pytest
+
+from churn.errors import ChurnError, ContractError, InputError, Problem, unwritable
 
 
 def test_a_problem_names_row_column_rule_and_value() -> None:
@@ -20,3 +25,11 @@ def test_contract_error_is_one_line_and_counts_what_it_leaves_out() -> None:
 def test_bad_input_exits_with_2_and_the_rest_with_1() -> None:
     assert ContractError("a.csv", [Problem("x")]).exit_code == InputError.exit_code == 2
     assert ChurnError.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, 1), (errno.EIO, 1), (errno.EDQUOT, 1), (errno.ENOENT, 2), (errno.EISDIR, 2)]
+)
+def test_a_full_or_failing_machine_is_no_wrong_input(number: int, code: int) -> None:
+    error = unwritable("list.csv", OSError(number, os.strerror(number)))
+    assert (error.exit_code, str(error)) == (code, f"list.csv: cannot be written ({os.strerror(number)})")

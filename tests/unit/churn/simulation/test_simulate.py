@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from churn.contract import Check, Column, Contract, load_contract
 from churn.customers.cell_rule import CellRule
 from churn.data.dataset import Dataset, read_dataset
-from churn.errors import InputError
+from churn.errors import ChurnError, InputError
 from churn.modeling.model import build_pipeline
 from churn.simulation.mechanism import Condition, Effect, Rule
 from churn.simulation.population import read_population
@@ -93,7 +93,7 @@ def test_writing_leaves_all_or_nothing(contract: Contract, tmp_path: Path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(ChurnError, match="No space left"):
         write_csv(simulate(contract, 3, 1), contract, path)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]

@@ -14,6 +14,7 @@ import pytest
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
 from pipelines.backup import backup
+from pipelines.backup.archive import ArchiveWriter, Manifest
 from pipelines.backup.backup import Places, find_places, make_backup, suffix
 from pipelines.backup.databases import dump
 from tests.unit.pipelines.backup.places import execute, filled, places_in, write
@@ -123,6 +124,21 @@ def test_a_database_that_was_not_made_yet_is_left_out(tmp_path: Path) -> None:
     places = places_in(tmp_path)
     execute(places.store, "CREATE TABLE predictions (id TEXT)")
     assert set(make_backup(places, tmp_path / "b.tar.gz").databases) == {"store"}
+
+
+def test_of_two_backups_into_one_file_the_first_to_end_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, file = filled(tmp_path / "home"), tmp_path / "b.tar.gz"
+    finish = ArchiveWriter.finish
+
+    def finish_second(archive: ArchiveWriter, manifest: Manifest) -> None:
+        file.write_text("of the other")
+        finish(archive, manifest)
+
+    monkeypatch.setattr(ArchiveWriter, "finish", finish_second)
+    with pytest.raises(InputError, match="is there already: another backup was made meanwhile"):
+        make_backup(places, file)
+    assert file.read_text() == "of the other"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_backup_overwrites_nothing_and_makes_no_folder(tmp_path: Path) -> None:
