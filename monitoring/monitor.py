@@ -120,10 +120,11 @@ def run_monitor(
     known = reference if isinstance(reference, Reference) else Reference.of(reference, contract, segmenter=segmenter)
     window = take_window(store, contract, model_version, settings, now)
     labelled = not window.labelled.empty
+    seen = known.seen_by(window.kept) if labelled else known
     judged = _judge_customers(store, contract, known, window, WINDOW_SHARE * alpha, segmenter) if window.rows else None
     before = next(iter(_judged_outcomes(store, model_version, 1)), None) if labelled else None
     slices = (
-        judge_outcomes_by_slice(store, contract, settings, window, known, before, SLICE_SHARE * alpha, segmenter)
+        judge_outcomes_by_slice(store, contract, settings, window, seen, before, SLICE_SHARE * alpha, segmenter)
         if labelled
         else None
     )
@@ -138,9 +139,11 @@ def run_monitor(
         newcomers=judged.newcomers if judged else None,
         reported=judged.reported if judged else (),
         cohorts=judged.cohorts if judged else Cohorts(),
-        performance=compare_performance(known.outcomes, window.labelled, window.answers, window.threshold, campaign),
-        concept=detect_concept_drift(known.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
-        sequential=_follow_stream(store, settings, window, known.outcomes, before, STREAM_SHARE * alpha) if labelled else None,
+        performance=compare_performance(
+            known.outcomes, window.labelled, window.answers, window.threshold, campaign, seen=seen.outcomes
+        ),
+        concept=detect_concept_drift(seen.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
+        sequential=_follow_stream(store, settings, window, seen.outcomes, before, STREAM_SHARE * alpha) if labelled else None,
         slices=slices,
         groups=compare_sensitive_groups(store, contract, settings, window, known.slicing.params, gaps) if labelled else None,
         segments=segment_shares(window.current, segmenter) if window.rows else {},

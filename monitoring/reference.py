@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from churn.config.params import SliceParams
@@ -12,8 +13,9 @@ from churn.evaluation.weights import WEIGHT
 from churn.explain.segmenter import Segmenter
 from monitoring.drift.columns import OUTCOME, PROBABILITY, as_served
 from monitoring.drift.profile import ReferenceProfile
+from monitoring.performance.score_selection import ScoreSelection, by_window, shares_of
 from monitoring.slice_quality import SliceBaseline, take_baselines
-from monitoring.slicing import Slicing, add_segments
+from monitoring.slicing import Members, Slicing, add_segments
 
 # Of more rows so many are kept for pictures.
 SAMPLE_ROWS = 5_000
@@ -37,6 +39,8 @@ class Reference:
         The slices of its customers.
     baselines : tuple of SliceBaseline
         How good the model is in each slice.
+    members : ndarray of bool, shape (n, n_slices)
+        Which of the outcomes' customers are in which slice.
     """
 
     profile: ReferenceProfile
@@ -44,6 +48,7 @@ class Reference:
     sample: pd.DataFrame
     slicing: Slicing
     baselines: tuple[SliceBaseline, ...]
+    members: Members
 
     @classmethod
     def of(
@@ -72,6 +77,31 @@ class Reference:
         outcomes = rows.loc[rows[OUTCOME].notna(), names].reset_index(drop=True)
         sliced = add_segments(rows, segmenter)
         slicing = Slicing.of(sliced, contract, params or SliceParams())
-        baselines = take_baselines(sliced[rows[OUTCOME].notna()], slicing)
+        members = slicing.members_of(sliced[rows[OUTCOME].notna()])
+        baselines = take_baselines(by_window(outcomes, None), slicing, members)
         profile = ReferenceProfile.of(as_served(sliced), contract, slicing)
-        return cls(profile, outcomes, sample.reset_index(drop=True), slicing, baselines)
+        return cls(profile, outcomes, sample.reset_index(drop=True), slicing, baselines, members)
+
+    def seen_by(self, selection: ScoreSelection | None) -> Reference:
+        """Return the same reference as the outcomes of a window show it.
+
+        Parameters
+        ----------
+        selection : ScoreSelection or None
+            What campaigns left of the window's outcomes; None: all of them.
+
+        Returns
+        -------
+        Reference
+            Itself where each outcome counts once.
+        """
+        outcomes = by_window(self.outcomes, selection)
+        if outcomes is self.outcomes:
+            return self
+        share, members = shares_of(outcomes), self.members[: len(outcomes)]
+        # A slice of whom nothing is left is judged by nothing.
+        left = np.any(members[np.ones(len(outcomes), dtype=np.bool_) if share is None else share > 0], axis=0).tolist()
+        rules = tuple(rule for place, rule in enumerate(self.slicing.rules) if left[place])
+        slicing, members = replace(self.slicing, rules=rules), members[:, np.array(left, dtype=np.bool_)]
+        baselines = take_baselines(outcomes, slicing, members)
+        return replace(self, outcomes=outcomes, slicing=slicing, members=members, baselines=baselines)

@@ -67,6 +67,7 @@ def encode(reference: Reference) -> bytes:
     arrays["pair spreads"] = profile.pair_spreads
     for name, frame in (("profile sample", profile.sample), ("outcomes", reference.outcomes), ("sample", reference.sample)):
         arrays[name] = _encode_frame(frame)
+    arrays["members"] = reference.members
     arrays["document"] = _bytes(json.dumps(document).encode())
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
@@ -120,7 +121,8 @@ def decode(content: bytes, contract: Contract) -> Reference:
             cache=_decode_cache(document["null_distributions"], arrays),
             **scores,
         )
-        return Reference(profile, _decode_frame(arrays["outcomes"]), _decode_frame(arrays["sample"]), slicing, baselines)
+        outcomes, sample = _decode_frame(arrays["outcomes"]), _decode_frame(arrays["sample"])
+        return Reference(profile, outcomes, sample, slicing, baselines, arrays["members"])
     except (KeyError, TypeError, ValueError, AttributeError, OSError, zipfile.BadZipFile, pa.ArrowException) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 

@@ -3,15 +3,14 @@
 Each slice with enough outcomes is asked the two questions of `monitoring.performance.concept_drift`, against the out-of-fold
 answers for the customers of the same slice. Slices overlap, and both questions go together; so the largest of all is compared
 with how large it gets by chance, given how the tests go together (Westfall and Young 1993, Resampling-Based Multiple Testing:
-single-step minP, with normal draws of the tests' own correlations).
-
-Few outcomes of a slice say nothing. They wait, and are judged with those that come: each outcome once in each slice.
+single-step minP, with normal draws of the tests' own correlations). Few outcomes of a slice wait for more: each counts once in
+each slice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -44,8 +43,8 @@ class SliceBaseline:
     brier : float
         Brier score of the out-of-fold answers.
     learned : bool
-        Whether the model learned from these very columns, so that it is about right for the slice. Else its residuals may scatter
-        in ways that few rows do not show (`contrast`).
+        Whether the model learned from these very columns. Else its residuals may scatter in ways that few rows do not show
+        (`contrast`), and that the whole reference does not know of either.
     """
 
     rule: SliceRule
@@ -124,8 +123,7 @@ class SliceReport:
     since : tuple of SliceSince
         Where the next run goes on, slice by slice.
     introduced : tuple of str
-        The sensitive columns whose groups were judged for the first time, by this run or those before: from then on each group is
-        compared with its own outcomes of before.
+        The sensitive columns whose groups were judged before or by this run: from then on each is compared with its own outcomes.
     """
 
     alpha: float
@@ -153,23 +151,29 @@ class SliceReport:
         return tuple(sorted(found, key=lambda one: one.p_value))
 
 
-def take_baselines(reference: pd.DataFrame, slicing: Slicing) -> tuple[SliceBaseline, ...]:
-    """Sum up what a reference says of its slices.
+def take_baselines(reference: pd.DataFrame, slicing: Slicing, members: Members | None = None) -> tuple[SliceBaseline, ...]:
+    """Sum up what a reference says of its slices. Each scatters at least as all customers do: few rows do not show it.
 
     Parameters
     ----------
-    reference : pandas.DataFrame
+    reference : pandas.DataFrame, shape (n, m)
         Columns churn_probability (out-of-fold) and churned, none missing, and those of the slices.
     slicing : Slicing
         Of this reference.
+    members : ndarray of bool, shape (n, n_slices), optional
+        Who is in which slice, where the reference does not have the columns that tell.
 
     Returns
     -------
     tuple of SliceBaseline
         One a rule, in their order.
     """
-    members = slicing.members_of(reference)
-    return tuple(take_baseline(rule, reference[members[:, place]]) for place, rule in enumerate(slicing.rules))
+    members = slicing.members_of(reference) if members is None else members
+    if not slicing.rules:
+        return ()
+    large, loss = (moments_of(reference, weigh).scatter for weigh in (np.ones_like, minus_logit))
+    own = (take_baseline(rule, reference[members[:, place]]) for place, rule in enumerate(slicing.rules))
+    return tuple(replace(one, large=one.large.at_least(large), loss=one.loss.at_least(loss)) for one in own)
 
 
 def take_baseline(rule: SliceRule, own: pd.DataFrame, *, learned: bool = True) -> SliceBaseline:
@@ -180,7 +184,7 @@ def take_baseline(rule: SliceRule, own: pd.DataFrame, *, learned: bool = True) -
     rule : SliceRule
         Of the slice.
     own : pandas.DataFrame
-        Its rows, one at least: columns churn_probability and churned, none missing; and customer_id if it is known who is who.
+        Its rows, one at least: columns churn_probability and churned, none missing; customer_id and share as for `moments_of`.
     learned : bool
         Whether the model learned from the slice's column.
 

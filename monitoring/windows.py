@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
@@ -18,6 +20,7 @@ from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.selection import Selection
 from monitoring.newest_per_customer import iter_newest_per_customer, newest_per_customer
+from monitoring.performance.score_selection import ScoreSelection
 from monitoring.window_summary import WindowSummary
 
 if TYPE_CHECKING:
@@ -72,6 +75,8 @@ class Window:
         Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one.
     selection : Selection or None
         Which of the outcomes that came may be learned from; None if all may.
+    kept : ScoreSelection or None
+        Of which answers these are; None if of all.
     leavers_only : bool
         Whether outcomes seem to be told of those who left only. Then they wait.
     before_seq : int
@@ -93,6 +98,7 @@ class Window:
     cohort: Cohort = NO_COHORT
     corrected_rows: int = 0
     selection: Selection | None = None
+    kept: ScoreSelection | None = None
     leavers_only: bool = False
     before_seq: int = 0
 
@@ -237,6 +243,7 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         cohort=cohort,
         corrected_rows=0 if before is None else _corrected_since(store, before),
         selection=selection,
+        kept=None if selection is None else _kept(came),
         leavers_only=leavers_only,
         before_seq=start.last_seq + 1 if start.last_seq else span.first_seq,
     )
@@ -249,6 +256,12 @@ def _hold(store: Store, contract: Contract, model_version: str, span: Span) -> p
     share = min(1.0, MAX_HELD / span.rows)
     parts = store.iter_predictions(contract, model_version, span, share=share)
     return pd.concat([part for part in parts if len(part)] or [empty_part(contract)], ignore_index=True)
+
+
+def _kept(came: pd.DataFrame) -> ScoreSelection:
+    """Return of which answers campaigns left the outcomes."""
+    probability, kept = came["churn_probability"].to_numpy(dtype=np.float64), came["churned"].notna().to_numpy()
+    return ScoreSelection.of(probability, kept, float(came["threshold"].iloc[-1]))
 
 
 def _move(start: Cursors, span: Span | None, came: pd.DataFrame | None) -> Cursors:

@@ -38,7 +38,13 @@ class PerformanceComparison:
 
 
 def compare_performance(
-    reference: pd.DataFrame, labelled: pd.DataFrame, answers: pd.DataFrame, threshold: float | None, campaign: ProfitParams | None
+    reference: pd.DataFrame,
+    labelled: pd.DataFrame,
+    answers: pd.DataFrame,
+    threshold: float | None,
+    campaign: ProfitParams | None,
+    *,
+    seen: pd.DataFrame | None = None,
 ) -> PerformanceComparison:
     """Measure the model on outcomes where there are any, and estimate its quality on answers without them.
 
@@ -53,6 +59,8 @@ def compare_performance(
         Who is at or above it is contacted, in [0, 1].
     campaign : ProfitParams or None
         What contacting a customer costs and brings; without it there is no profit.
+    seen : pandas.DataFrame, optional
+        The reference as outcomes show it where campaigns took some away (`monitoring.performance.score_selection`).
 
     Returns
     -------
@@ -68,7 +76,7 @@ def compare_performance(
         realized=measure_performance(labelled, threshold=threshold, campaign=campaign),
         reference=measure_performance(reference, threshold=threshold, campaign=campaign),
         estimated=estimated,
-        gaps=_gaps(reference, labelled, threshold, campaign),
+        gaps=_gaps(reference if seen is None else seen, labelled, threshold, campaign),
         currency=currency,
     )
 

@@ -69,6 +69,8 @@ class SequentialResult:
         Where the next run goes on.
     calibrated_threshold : float
         The threshold for `horizon` outcomes; `threshold` is above it in runs with many outcomes.
+    mixed : bool
+        Whether it is calibrated on a part of the reference's answers, as campaigns left of the window's.
     """
 
     alarm: bool
@@ -82,6 +84,7 @@ class SequentialResult:
     horizon: int
     state: CusumState
     calibrated_threshold: float
+    mixed: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from scipy import stats
 from monitoring.performance.alternatives import ERROR_RISES, KINDS, error_ratios, ratios_if_left_or_stayed
 from monitoring.performance.cusum import HORIZON, RUNS_PER_HORIZON, Detector, SequentialResult, cusum_paths
 from monitoring.performance.recalibration import Floats, Recalibration, logit
+from monitoring.performance.score_selection import shares_of
 
 # Simulated horizons, and how many of them share one drawing of the recalibration's noise.
 SIMULATIONS, BLOCK, SEED = 1_000, 50, 20_260_101
@@ -37,7 +38,8 @@ def resume(
     last : SequentialResult or None
         Of the last monitoring run with outcomes. None: this is the first.
     reference, outcomes : pandas.DataFrame
-        Columns churn_probability and churned; outcomes in the order in which they came.
+        Columns churn_probability and churned; outcomes in the order in which they came. The reference may have the column share
+        (`monitoring.performance.score_selection`): outcomes of who is named are missing, or were when the model was trained.
     false_alarm_rate : float
         In (0, 1): chance that one run alarms without drift. A threshold calibrated at this rate before is used again.
     weights : ndarray, shape (n_outcomes,), optional
@@ -49,14 +51,16 @@ def resume(
         After these outcomes.
     """
     rate = RUNS_PER_HORIZON * false_alarm_rate
-    if last is not None and last.false_alarm_rate == rate and last.horizon == HORIZON:
+    mixed = shares_of(reference) is not None
+    if last is not None and (last.false_alarm_rate, last.horizon, last.mixed) == (rate, HORIZON, mixed):
         detector = Detector(last.calibrated_threshold, rate, HORIZON, _recalibrated(reference))
     else:
         detector = calibrate(reference, false_alarm_rate=rate)
     state = last.state if last is not None else detector.start()
     if len(state.sums) != len(detector.kinds):
         state = replace(detector.start(), seen=state.seen)
-    return detector.for_run(len(outcomes) if weights is None else float(weights.sum())).update(state, outcomes, weights)
+    run = detector.for_run(len(outcomes) if weights is None else float(weights.sum()))
+    return replace(run.update(state, outcomes, weights), mixed=mixed)
 
 
 def calibrate(
@@ -72,7 +76,7 @@ def calibrate(
     Parameters
     ----------
     reference : pandas.DataFrame
-        Columns churn_probability (out-of-fold) and churned, with both kinds of outcome.
+        Columns churn_probability (out-of-fold) and churned, with both kinds of outcome; and share where some rows count for less.
     false_alarm_rate : float
         In (0, 1): chance of any alarm within `horizon` outcomes without drift.
     horizon : int
@@ -102,10 +106,11 @@ def calibrate(
     z = logit(reference["churn_probability"].to_numpy(dtype=np.float64))
     # Once for every customer of the reference, not once for each time one is drawn.
     ratios = np.concatenate(ratios_if_left_or_stayed(z, fitted))
-    highest = []
+    share, highest = shares_of(reference), []
+    often = None if share is None else share / share.sum()
     for _ in range(-(-simulations // BLOCK)):
         for truth in fitted.draw(BLOCK, rng):
-            rows = rng.integers(0, z.size, horizon)
+            rows = rng.integers(0, z.size, horizon) if often is None else rng.choice(z.size, horizon, p=often)
             left = rng.random(horizon) < truth.apply(z[rows])
             drawn = ratios.take(np.where(left, rows, rows + z.size), axis=0)
             highest.append(float(cusum_paths(drawn, np.zeros(len(KINDS))).max()))
@@ -153,7 +158,8 @@ def calibrate_errors(
 
 
 def _recalibrated(reference: pd.DataFrame) -> Recalibration:
-    return Recalibration.of(*(reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")))
+    p, y = (reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned"))
+    return Recalibration.of(p, y, shares_of(reference))
 
 
 def _upper(highest: list[float], rate: float) -> float:

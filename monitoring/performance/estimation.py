@@ -16,6 +16,7 @@ from churn.config.params import ProfitParams
 from churn.evaluation.profit import profits
 from churn.evaluation.statistics import Customers
 from monitoring.performance.recalibration import Floats, Recalibration, logit
+from monitoring.performance.score_selection import shares_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def estimate_performance(
     chosen = chosen[np.argsort(probability[chosen], kind="stable")]
     p, who = probability[chosen], None if customer is None else np.unique(customer[chosen], return_inverse=True)[1]
     known = [reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")]
-    fitted, z = Recalibration.of(*known), logit(p)
+    fitted, z = Recalibration.of(known[0], known[1], shares_of(reference)), logit(p)
     first = np.concatenate([[0], np.flatnonzero(np.diff(p)) + 1])
     drawn: dict[str, list[float]] = {"roc_auc": [], "brier": [], "churn_rate": [], "profit": []}
     for truth in fitted.draw(draws, rng):

@@ -30,7 +30,7 @@ class Recalibration:
     centre: float
 
     @classmethod
-    def of(cls, p: Floats, y: Floats) -> Recalibration:
+    def of(cls, p: Floats, y: Floats, share: Floats | None = None) -> Recalibration:
         """Fit by Newton's method, with a prior of two rows (Platt's), so that perfect answers have a finite fit.
 
         Parameters
@@ -39,6 +39,8 @@ class Recalibration:
             The model's answers, each in [0, 1].
         y : ndarray, shape (n,)
             Outcomes, each 0 or 1.
+        share : ndarray, shape (n,), optional
+            What each row counts for, at least 0; None: each for one.
 
         Returns
         -------
@@ -46,25 +48,31 @@ class Recalibration:
             With the covariance of its two numbers.
         """
         z = logit(p)
-        left = y.sum()
-        target = np.where(y == 1, (left + 1) / (left + 2), 1 / (y.size - left + 2))
+        count = np.ones_like(z) if share is None else share
+        left, size = float((count * y).sum()), float(count.sum())
+        target = np.where(y == 1, (left + 1) / (left + 2), 1 / (size - left + 2))
         design = np.stack([np.ones_like(z), z], axis=1)
         weights = np.array([0.0, 1.0])
         information = np.eye(2)
         for _ in range(STEPS):
             q = sigmoid(design @ weights)
-            information = design.T @ (design * (q * (1 - q))[:, None]) + 1e-3 * np.eye(2)
-            step = np.linalg.solve(information, design.T @ (target - q) - 1e-3 * (weights - [0.0, 1.0]))
+            information = design.T @ (design * (count * q * (1 - q))[:, None]) + 1e-3 * np.eye(2)
+            step = np.linalg.solve(information, design.T @ (count * (target - q)) - 1e-3 * (weights - [0.0, 1.0]))
             # A leap past the optimum is cut short: with few outcomes of a kind the first steps are wild.
             weights = weights + np.clip(step, -1.0, 1.0)
             if float(np.abs(step).max()) < 1e-9:
                 break
-        share = (left + 1) / (y.size + 2)
+        covariance = np.linalg.inv(information)
+        if share is not None:
+            # Rows that count for more than one are no more of them (Huber's sandwich).
+            q = sigmoid(design @ weights)
+            covariance = covariance @ (design.T @ (design * (share**2 * q * (1 - q))[:, None])) @ covariance
+        rate = (left + 1) / (size + 2)
         return cls(
             float(weights[0]),
             float(weights[1]),
-            np.asarray(np.linalg.inv(information), dtype=np.float64),
-            float(np.log(share / (1 - share))),
+            np.asarray(covariance, dtype=np.float64),
+            float(np.log(rate / (1 - rate))),
         )
 
     def log_odds(self, z: Floats) -> Floats:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitoring.performance.correlation import intraclass_correlation
 from monitoring.performance.metrics import customers_of, outcomes_and_answers
+from monitoring.performance.score_selection import shares_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,8 @@ class Moments:
     ----------
     clustering_square, clustering_cube : float
         What the moments of the sum are multiplied by because rows of one customer go together; 1 where each is another's.
+    least_scatter : float
+        By what the expected moments are multiplied at least; more than 1 where larger samples scatter more than expected.
     """
 
     rows: int
@@ -72,6 +75,16 @@ class Moments:
     expected_cube: float
     clustering_square: float = 1.0
     clustering_cube: float = 1.0
+    least_scatter: float = 1.0
+
+    @property
+    def scatter(self) -> float:
+        """How many times the expected mean square the residuals have, and at least `least_scatter`."""
+        return max(self.least_scatter, self.mean_square / self.expected_square) if self.expected_square > 0 else 1.0
+
+    def at_least(self, scatter: float) -> Moments:
+        """Return the same moments of a sample that is known to scatter so much at least."""
+        return replace(self, least_scatter=scatter)
 
 
 def moments_of(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> Moments:
@@ -80,7 +93,8 @@ def moments_of(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) ->
     Parameters
     ----------
     rows : pandas.DataFrame
-        Columns churn_probability and churned, at least one row; and customer_id if it is known who is who.
+        Columns churn_probability and churned, at least one row; customer_id if it is known who is who; and share where each
+        counts for the share of its like that the other sample has (`monitoring.performance.score_selection`).
     weigh : function
         Gives the weight of each probability: `np.ones_like`, or `minus_logit`.
 
@@ -89,7 +103,9 @@ def moments_of(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) ->
     Moments
     """
     y, p = outcomes_and_answers(rows)
-    w = weigh(p)
+    w, share = weigh(p), shares_of(rows)
+    if share is not None:
+        w = w * share / share.mean()
     residual, variance = w * (y - p), p * (1 - p)
     square, cube = w**2 * variance, w**3 * variance * (1 - 2 * p)
     clustering_square, clustering_cube = 1.0, 1.0
@@ -129,8 +145,9 @@ def contrast(reference: Moments, window: Moments, *, pooled: bool = False) -> Co
 
     Where residuals scatter more than the model expects, so do those of the window. A large reference shows how much. One of few
     rows hardly does where the model is off: what is rare and weighs much, as a customer who leaves and was sure to stay, may be
-    missing from it by chance, and then looks like a change when it comes. If nothing changed, both sides scatter alike, so
-    `pooled` asks both, at the price that a change hides itself a little.
+    missing from it by chance, and then looks like a change when it comes. So a part of a reference scatters at least as all of it
+    does (`Moments.least_scatter`). Where there is no whole that the model learned from, `pooled` asks both sides, which scatter
+    alike if nothing changed, at the price that a change hides itself a little.
 
     Parameters
     ----------
@@ -145,7 +162,8 @@ def contrast(reference: Moments, window: Moments, *, pooled: bool = False) -> Co
     """
     sides = (reference, window) if pooled else (reference,)
     expected = sum(side.rows * side.expected_square for side in sides)
-    scatter = max(1.0, sum(side.rows * side.mean_square for side in sides) / expected) if expected > 0 else 1.0
+    found = sum(side.rows * side.mean_square for side in sides)
+    scatter = max(reference.least_scatter, found / expected) if expected > 0 else 1.0
     return Contrast(
         effect=window.mean - reference.mean,
         variance=scatter * (_variance(window) + _variance(reference)),

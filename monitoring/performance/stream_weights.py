@@ -17,8 +17,12 @@ def stream_weights(earlier: pd.DataFrame, outcomes: pd.DataFrame) -> Floats | No
     """Weigh outcomes by what they add, given the outcomes of the same customers so far.
 
     With the correlation r among a customer's residuals, k outcomes of his tell as much as k / (1 + (k - 1) r) of others (the
-    design effect; Kish, Survey Sampling, 1965, sec. 5.4). An outcome weighs what this grows by. Where all outcomes of a
-    customer say the same, those after the first weigh nothing; where they are independent, each weighs one.
+    design effect; Kish, Survey Sampling, 1965, sec. 5.4). The outcomes of a run weigh together what this grows by. Where all
+    outcomes of a customer say the same, those after the first weigh nothing; where they are independent, each weighs one.
+
+    Within a run all customers weigh alike, whoever was heard of before: they are those of one time, as the reference's are. By
+    what each adds, newcomers would weigh most. They follow on customers who left, and leave more often than others whom the model
+    answers the same, so the stream would be one of them alone.
 
     Parameters
     ----------
@@ -50,4 +54,6 @@ def stream_weights(earlier: pd.DataFrame, outcomes: pd.DataFrame) -> Floats | No
     def worth(count: Floats) -> Floats:
         return np.asarray(count / (1 + np.maximum(count - 1, 0) * correlation))
 
-    return np.asarray(((worth(before + now) - worth(before)) / np.maximum(now, 1))[here])
+    added = float((worth(before + now) - worth(before)).sum())
+    alike = worth(now)
+    return np.asarray((alike / np.maximum(now, 1))[here] * (added / float(alike.sum())))

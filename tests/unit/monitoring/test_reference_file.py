@@ -52,6 +52,7 @@ def test_what_is_read_back_gives_the_same_numbers_to_the_last_digit(rows, window
     assert len(read.profile.months.sums) == len(reference.profile.months.sums) == (7 if "requested_month" in rows else 0)
     assert (read.slicing, read.baselines) == (reference.slicing, reference.baselines)
     assert bool(reference.baselines) == (contract is TELECOM)
+    np.testing.assert_array_equal(read.members, reference.members)
     assert encode(decode(encode(read), contract)) == encode(read)
 
 

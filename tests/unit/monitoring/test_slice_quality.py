@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 from churn.config.params import SliceParams
 from monitoring import slice_quality
 from monitoring.performance.concept_drift import detect_concept_drift
+from monitoring.performance.residuals import minus_logit, moments_of
 from monitoring.slice_quality import SliceQuality, describe_quality, judge_slices, take_baselines
 from monitoring.slicing import Slicing
 from tests.unit.monitoring.grouped import CONTRACT, draw
@@ -133,3 +134,13 @@ def test_the_spread_is_pooled_only_where_the_model_did_not_learn_from_the_column
     judged = judge_slices([replace(one, learned=learned) for one in BASELINES], window, SLICING.members_of(window), 50, 0.01)
     assert asked == [not learned] * 2 * len(judged)
     assert judged
+
+
+def test_a_slice_scatters_at_least_as_all_customers_do() -> None:
+    unsure = draw(3000, 1, worse=0.2, fewer=0.2).assign(churn_probability=lambda rows: rows["churn_probability"] / 4)
+    whole = moments_of(unsure, minus_logit).scatter
+    assert whole > 1.5
+    baselines = take_baselines(unsure, SLICING)
+    assert {one.loss.least_scatter for one in baselines} == {whole}
+    assert all(one.loss.scatter >= whole for one in baselines)
+    assert {one.large.least_scatter for one in baselines} == {moments_of(unsure, np.ones_like).scatter}

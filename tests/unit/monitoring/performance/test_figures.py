@@ -148,6 +148,7 @@ def test_the_stream_of_outcomes() -> None:
             "false_alarm_rate": 0.05,
             "horizon": 5000,
             "calibrated_threshold": 49.605163,
+            "mixed": False,
         }
     )
     assert state["sums"] == near((14.705659, 20.600342, 0.0, 0.0, 0.0, 0.0))

@@ -44,3 +44,19 @@ def test_a_group_that_the_model_misses_before_and_now_is_as_rarely_surprising_as
     shares = {pooled: float(np.mean(np.array(found) <= 0.01)) for pooled, found in p_values.items()}
     assert shares[True] <= 0.012
     assert shares[False] > 0.018, "which is why the scatter is pooled"
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_part_of_a_reference_scatters_at_least_as_all_of_it(pooled: bool) -> None:
+    # Nobody of few who were sure to stay left, in the part; among all some did.
+    own = moments_of(rows([0.02] * 50, [1.0] + [0.0] * 49), minus_logit)
+    window = moments_of(rows([0.02] * 50, [1.0] * 3 + [0.0] * 47), minus_logit)
+    whole = moments_of(rows([0.02] * 1_000, [1.0] * 70 + [0.0] * 930), minus_logit)
+    assert own.scatter == pytest.approx(1.0)
+    assert whole.scatter == pytest.approx(whole.mean_square / whole.expected_square)
+    alone, as_all = contrast(own, window, pooled=pooled), contrast(own.at_least(whole.scatter), window, pooled=pooled)
+    plain = own.expected_square / 50 + window.expected_square / 50
+    assert as_all.variance == pytest.approx(whole.scatter * plain)
+    assert as_all.upper > 1.2 * alone.upper
+    # What scatters more already, goes on doing so.
+    assert contrast(whole.at_least(1.5), own).variance == contrast(whole, own).variance
