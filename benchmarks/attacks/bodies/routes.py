@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from benchmarks.attacks.attack import Attack
 
@@ -14,14 +14,14 @@ INFER = "/v2/models/churn/infer"
 READERS = {JSON: (BATCH,), CSV: (BATCH, INVOCATIONS), PARQUET: (BATCH, INVOCATIONS), STREAM: (BATCH,), FILE: (BATCH,)}
 
 
-def on_all_routes(name: str, content_type: str, body: bytes) -> Iterator[Attack]:
+def on_all_routes(name: str, content_type: str, body: bytes | Callable[[], bytes]) -> Iterator[Attack]:
     """Yield a body of customers for every route that reads its format.
 
     Parameters
     ----------
     name : str
     content_type : str
-    body : bytes
+    body : bytes, or callable that returns them
 
     Yields
     ------
@@ -31,13 +31,13 @@ def on_all_routes(name: str, content_type: str, body: bytes) -> Iterator[Attack]
         yield post(name if path == BATCH else f"{name}, {path}", path, body, content_type)
 
 
-def post(name: str, path: str, body: bytes, content_type: str = JSON, **headers: str) -> Attack:
+def post(name: str, path: str, body: bytes | Callable[[], bytes], content_type: str = JSON, **headers: str) -> Attack:
     """Return a POST.
 
     Parameters
     ----------
     name, path : str
-    body : bytes
+    body : bytes, or callable that returns them
     content_type : str
     **headers : str
         Further ones, with `_` for `-`.

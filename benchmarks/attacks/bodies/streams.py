@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from struct import Struct
 from typing import Any
 
@@ -15,6 +16,7 @@ from benchmarks.attacks.bodies.routes import PARQUET, STREAM, on_all_routes
 from benchmarks.attacks.bodies.tables import ID, LONG, MINUTES, STATE, as_parquet, as_stream, repeated
 
 MEBIBYTE = 2**20
+Body = bytes | Callable[[], bytes]
 
 
 def attacks() -> Iterator[Attack]:
@@ -25,22 +27,23 @@ def attacks() -> Iterator[Attack]:
         yield from on_all_routes(f"{name}, parquet", PARQUET, body)
 
 
-def _arrow() -> Iterator[tuple[str, bytes]]:
+def _arrow() -> Iterator[tuple[str, Body]]:
     number = pa.table({MINUTES: pa.array(np.zeros(32 * MEBIBYTE // 8))})
     texts = pa.table({MINUTES: pa.array([1.0]), ID: pa.array(["x" * 32 * MEBIBYTE])})
+    long = pa.table({MINUTES: np.zeros(2), ID: repeated("x" * 32 * MEBIBYTE, 2)})
     for codec in ("lz4", "zstd"):
-        yield f"32 MB of zeros as {codec}", as_stream(number, compression=codec)
-        yield f"a text of 32 MB as {codec}", as_stream(texts, compression=codec)
+        yield f"32 MB of zeros as {codec}", partial(as_stream, number, compression=codec)
+        yield f"a text of 32 MB as {codec}", partial(as_stream, texts, compression=codec)
         yield (
             f"a dictionary of 32 MB as {codec}",
-            as_stream(pa.table({MINUTES: np.zeros(2), ID: repeated("x" * 32 * MEBIBYTE, 2)}), compression=codec),
+            partial(as_stream, long, compression=codec),
         )
-    yield "10,000 batches of one row", _batches(pa.table({MINUTES: [1.0]}), 10_000)
-    yield "10,000 batches without rows", _batches(pa.table({MINUTES: pa.array([], pa.float64())}), 10_000)
+    yield "10,000 batches of one row", partial(_batches, pa.table({MINUTES: [1.0]}), 10_000)
+    yield "10,000 batches without rows", partial(_batches, pa.table({MINUTES: pa.array([], pa.float64())}), 10_000)
     yield "batches without columns", _batches(pa.table({}), 1_000)
-    yield "a dictionary that is replaced 300 times", _replaced(300, 10_000)
-    yield "a dictionary that grows 300 times", _replaced(300, 10_000, deltas=True)
-    yield "a schema of 100,000 columns", pa.schema([(f"c{n}", pa.null()) for n in range(100_000)]).serialize().to_pybytes()
+    yield "a dictionary that is replaced 300 times", partial(_replaced, 300, 10_000)
+    yield "a dictionary that grows 300 times", partial(_replaced, 300, 10_000, deltas=True)
+    yield "a schema of 100,000 columns", _wide_schema
     yield (
         "metadata of 4 MB",
         as_stream(_with_metadata()),
@@ -53,6 +56,10 @@ def _arrow() -> Iterator[tuple[str, bytes]]:
 
 def _with_metadata() -> Any:
     return pa.table({MINUTES: [1.0]}).replace_schema_metadata({"k" * 2 * MEBIBYTE: "v" * 2 * MEBIBYTE})
+
+
+def _wide_schema() -> bytes:
+    return bytes(pa.schema([(f"c{n}", pa.null()) for n in range(100_000)]).serialize())
 
 
 def _batches(table: Any, count: int) -> bytes:
@@ -80,7 +87,7 @@ def _replaced(count: int, length: int, *, deltas: bool = False) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _lying_lengths() -> Iterator[tuple[str, bytes]]:
+def _lying_lengths() -> Iterator[tuple[str, Body]]:
     """Yield streams in which the number of rows is another one than the writer wrote."""
     number = Struct("<q")
     for name, table in (
@@ -97,26 +104,27 @@ def _lying_lengths() -> Iterator[tuple[str, bytes]]:
             yield f"{rows} rows of {name}", body.replace(number.pack(4_242), number.pack(rows))
 
 
-def _parquet() -> Iterator[tuple[str, bytes]]:
+def _parquet() -> Iterator[tuple[str, Body]]:
     rows = 20_000
     numbers, texts = pa.array(np.arange(rows, dtype=np.float64)), pa.array([f"{n:08}" for n in range(rows)])
+    same_texts = pa.table({MINUTES: np.zeros(90_000), ID: pa.array(["x" * 300] * 90_000)})
     for codec in ("snappy", "gzip", "brotli", "zstd", "lz4"):
         yield (
             f"32 MB of zeros as {codec}",
-            as_parquet(
-                pa.table({MINUTES: np.zeros(90_000), ID: pa.array(["x" * 300] * 90_000)}), compression=codec, use_dictionary=False
-            ),
+            partial(as_parquet, same_texts, compression=codec, use_dictionary=False),
         )
     long = pa.table({MINUTES: numbers, ID: pa.array([LONG] * 64 + [None] * (rows - 64))})
     for encoding in ("PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"):
         options: dict[str, Any] = {"use_dictionary": False, "column_encoding": {ID: encoding, MINUTES: "BYTE_STREAM_SPLIT"}}
-        yield f"long ids as {encoding}", as_parquet(long, compression="zstd", **options)
+        yield f"long ids as {encoding}", partial(as_parquet, long, compression="zstd", **options)
     same = pa.table(
         {MINUTES: numbers, ID: pa.array([LONG] * 1_000)[:1].take(pa.array(np.zeros(1_000, np.int8)))} | {MINUTES: numbers[:1_000]}
     )
     yield (
         "prefixes of one long text as DELTA_BYTE_ARRAY",
-        as_parquet(same, compression="none", use_dictionary=False, column_encoding={ID: "DELTA_BYTE_ARRAY", MINUTES: "PLAIN"}),
+        partial(
+            as_parquet, same, compression="none", use_dictionary=False, column_encoding={ID: "DELTA_BYTE_ARRAY", MINUTES: "PLAIN"}
+        ),
     )
     whole = pa.table({MINUTES: pa.array(np.arange(rows)), "account_length": pa.array(np.zeros(rows, np.int32))})
     yield (
@@ -125,8 +133,9 @@ def _parquet() -> Iterator[tuple[str, bytes]]:
             whole, use_dictionary=False, column_encoding=dict.fromkeys((MINUTES, "account_length"), "DELTA_BINARY_PACKED")
         ),
     )
-    yield "2,000 row groups", as_parquet(pa.table({MINUTES: numbers[:2_000]}), row_group_size=1)
-    yield "pages of one row", as_parquet(pa.table({MINUTES: numbers, ID: texts}), data_page_size=1, write_batch_size=1)
+    yield "2,000 row groups", partial(as_parquet, pa.table({MINUTES: numbers[:2_000]}), row_group_size=1)
+    pages = {"data_page_size": 1, "write_batch_size": 1}
+    yield "pages of one row", partial(as_parquet, pa.table({MINUTES: numbers, ID: texts}), **pages)
     yield (
         "metadata of 4 MB",
         as_parquet(_with_metadata()),

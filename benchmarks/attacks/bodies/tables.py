@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,10 +96,10 @@ def attacks() -> Iterator[Attack]:
         table = pa.table(given)
         for content_type, write in ((STREAM, as_stream), (FILE, as_file), (PARQUET, as_parquet)):
             try:
-                body = write(table)
+                write(table.slice(0, 3))  # as little as shows what it cannot hold
             except (pa.ArrowException, OSError):
-                continue  # this format has no such type
-            yield from on_all_routes(f"{name}, {content_type.rpartition('.')[2]}", content_type, body)
+                continue  # this format has no such type, or no such texts
+            yield from on_all_routes(f"{name}, {content_type.rpartition('.')[2]}", content_type, partial(write, table))
 
 
 def as_stream(table: Any, **options: Any) -> bytes:
