@@ -13,12 +13,33 @@ from scipy.special import logit
 from sklearn.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
-# Rows that a search is scored on, and rows that one pipeline is fitted on: a random sample of more.
+# Rows that a search is scored on, and rows that one pipeline is fitted on: a random sample of more. See `rows_within`.
 MAX_SEARCHED, MAX_FITTED = 100_000, 200_000
+# With more columns the rows are fewer, as what counts is cells.
+MAX_COLUMNS = 40
 # Fewest rows of each class in a sample, where there are so many: rare leavers are what a model learns most from.
 MIN_CLASS = 1_000
 # Rows that are predicted at a time: a pipeline holds several matrices of their terms.
 BLOCK = 65_536
+
+
+def rows_within(max_rows: int, columns: int) -> int:
+    """Return how many rows of so many columns hold no more cells than `max_rows` of `MAX_COLUMNS` columns; at most `max_rows`.
+
+    Parameters
+    ----------
+    max_rows, columns : int
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> [rows_within(100_000, columns) for columns in (20, 40, 80, 200)]
+    [100000, 100000, 50000, 20000]
+    """
+    return max_rows * MAX_COLUMNS // max(columns, MAX_COLUMNS)
 
 
 def draw_rows(rows: NDArray[np.int64], max_rows: int, outcome: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -64,17 +85,19 @@ def draw_rows(rows: NDArray[np.int64], max_rows: int, outcome: NDArray[np.int64]
     return rows[np.sort(chosen)]
 
 
-def count_folds(outcome: NDArray[np.int64], folds: int) -> int:
+def count_folds(outcome: NDArray[np.int64], folds: int, columns: int = 0) -> int:
     """Return in how many folds customers are predicted out of fold.
 
-    A model learns from at most `MAX_FITTED` rows. So with more customers fewer folds do, as long as each fold's model has as many
-    rows to draw from, and as many of the rarer class, as the one that learns from all.
+    A model learns from at most `MAX_FITTED` rows, of many columns fewer (`rows_within`). So with more customers fewer folds do,
+    as long as each fold's model has as many rows to draw from, and as many of the rarer class, as the one that learns from all.
 
     Parameters
     ----------
     outcome : array of 0 and 1, shape (n,)
     folds : int
         With few customers; at least 2.
+    columns : int
+        How many a model reads.
 
     Returns
     -------
@@ -86,11 +109,11 @@ def count_folds(outcome: NDArray[np.int64], folds: int) -> int:
     >>> [count_folds(np.arange(rows) % 2, 5) for rows in (200_000, 250_000, 300_000, 400_000)]
     [5, 5, 3, 2]
     """
-    churned = int(outcome.sum())
+    churned, max_fitted = int(outcome.sum()), rows_within(MAX_FITTED, columns)
     rarer = min(churned, len(outcome) - churned)
     for fewer in range(2, folds):
         learned = 1 - 1 / fewer
-        if learned * len(outcome) >= MAX_FITTED and learned * rarer >= MIN_CLASS:
+        if learned * len(outcome) >= max_fitted and learned * rarer >= MIN_CLASS:
             return fewer
     return folds
 
@@ -142,9 +165,10 @@ def predict_in_blocks(pipeline: Pipeline, x: pd.DataFrame) -> Floats:
     numpy.ndarray of float64, shape (n,)
         In [0, 1].
     """
-    if len(x) <= BLOCK:
+    block = rows_within(BLOCK, x.shape[1])
+    if len(x) <= block:
         return np.asarray(pipeline.predict_proba(x)[:, 1], dtype=np.float64)
     found = np.empty(len(x))
-    for start in range(0, len(x), BLOCK):
-        found[start : start + BLOCK] = pipeline.predict_proba(x.iloc[start : start + BLOCK])[:, 1]
+    for start in range(0, len(x), block):
+        found[start : start + block] = pipeline.predict_proba(x.iloc[start : start + block])[:, 1]
     return found

@@ -22,7 +22,7 @@ from sklearn.utils.validation import has_fit_parameter
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.data.many_rows import MAX_FITTED, draw_rows, predict_in_blocks, restore_churn_rate
+from churn.data.many_rows import MAX_FITTED, draw_rows, predict_in_blocks, restore_churn_rate, rows_within
 from churn.evaluation.paired import Answers, paired_differences
 from churn.evaluation.statistics import log_losses
 from churn.fairness.gaps import Widening, groups_of, widenings
@@ -142,7 +142,7 @@ def consider(
     x, y, scorer = known.features[features], known.outcome, get_scorer(params.tuning.scoring)
 
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
-        part = known.take(draw_rows(rows, MAX_FITTED, y.to_numpy(), params.seed))
+        part = known.take(draw_rows(rows, rows_within(MAX_FITTED, len(features)), y.to_numpy(), params.seed))
         weight = reweighed(part.outcome.to_numpy(), cells_of(part, contract, sizes))
         told: dict[str, Any] = {f"{last[0]}__sample_weight": weight}
         step = plain.pipeline.named_steps.get("features")

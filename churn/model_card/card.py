@@ -5,6 +5,7 @@ Everything but `ModelInfo` may be unknown, as it is of a version registered befo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from string import Template
 
@@ -44,6 +45,7 @@ def render_card(
     churn_rate: float | None = None,
     curves: Report | None = None,
     reweighing: Report | None = None,
+    reduced: Sequence[str] = (),
 ) -> str:
     """Write the card of a version.
 
@@ -64,6 +66,8 @@ def render_card(
         `more_customers` and `too_simple`, as `churn.diagnostics.curves.Curves.report()` has them.
     reweighing : mapping, optional
         `churn.fairness.reweighing.Reweighing.report()`, where a candidate was trained with reweighed customers.
+    reduced : sequence of str
+        What the search left out of very many customers or columns (`churn.modeling.search.tuned.Tuned`).
 
     Returns
     -------
@@ -90,7 +94,7 @@ def render_card(
         segments=segments_section(info, evaluation),
         threshold=threshold_section(info, params),
         calibration=calibration_section(measured),
-        training=_training(info, params),
+        training=_training(info, params, reduced),
         curves=curves_section(curves),
         gate=gate_section(gate),
         limits=_limits(info, evaluation),
@@ -224,8 +228,10 @@ def _kept_out(info: ModelInfo, contract: Contract | None) -> str:
     return table(("column", "role", "why"), rows) if rows else "Nothing: the model reads every column of the contract."
 
 
-def _training(info: ModelInfo, params: Params | None) -> str:
+def _training(info: ModelInfo, params: Params | None, reduced: Sequence[str]) -> str:
     chosen = facts({name: number(value) for name, value in info.params.items()}) if info.params else UNKNOWN
+    if reduced:
+        chosen += "\n\nTo train within minutes:\n\n" + "\n".join(f"- {line(said)}" for said in reduced)
     if params is None:
         return chosen
     what = "Chosen: the mean of the log-odds of" if "member_1" in info.params else "Chosen"

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from churn.customers.cell_rule import MIN_SPREAD
 from churn.data.many_rows import draw_rows
 from churn.errors import InputError
+from churn.modeling.boosted.screening import screen_inputs
 from churn.modeling.boosted.trees import add_up, cross_fit
 from churn.modeling.inputs import Floats, Inputs
 from churn.modeling.memory import Memory
@@ -203,7 +204,9 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rules: list[Rule] = []
         if self.trees and ramps:
             settings = {"trees": self.trees, "depth": self.depth, "min_rows": self.min_rows, "seed": self.seed}
-            rules = GROWN.recall((matrix, outcome, settings), lambda: grow_rules(matrix, outcome, **settings))
+            rules = GROWN.recall(
+                (matrix, outcome, settings), lambda: grow_rules(matrix, outcome, screen_inputs(matrix, outcome), **settings)
+            )
         return Terms(ramps, rules)
 
     def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64], customers: int) -> Terms:

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 # Bounds by input: the rule holds where low < value <= high for each (input, (low, high)).
 Rule = tuple[tuple[int, tuple[float, float]], ...]
 LEARNING_RATE, SUBSAMPLE = 0.1, 0.5
+# Where not all inputs are seen, as there are too many, a tree has no more customers than these.
+MAX_TREE_ROWS = 4_000
 # At each split a tree chooses among so large a share of the inputs, and among no fewer than so many.
 SEEN_SHARE, MIN_SEEN = 0.4, 8
 # Trees work in single precision; larger values would be infinite there.
@@ -79,7 +81,16 @@ class Terms:
         return values
 
 
-def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int, min_rows: int, seed: int) -> list[Rule]:
+def grow_rules(
+    inputs: Floats,
+    outcome: NDArray[Any],
+    seen: NDArray[np.intp] | None = None,
+    *,
+    trees: int,
+    depth: int,
+    min_rows: int,
+    seed: int,
+) -> list[Rule]:
     """Fit ensembles of boosted trees and return each distinct path from a root, to a leaf or to an inner node.
 
     Parameters
@@ -88,6 +99,8 @@ def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int,
         Without missing values.
     outcome : array of 0 and 1, shape (n,)
         Both must occur.
+    seen : array of int, optional
+        Places of the inputs that rules may read; all without it. With fewer than all a tree is grown on at most `MAX_TREE_ROWS`.
     trees, depth : int
         Number of trees, over all ensembles, and most splits on a path. There is an ensemble for each depth from 2 on.
     min_rows : int
@@ -99,7 +112,9 @@ def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int,
     list of Rule
         Shorter ones first; of several that hold for the same customers (or for exactly the others) the first.
     """
-    clipped = np.clip(inputs, -LARGEST, LARGEST)
+    seen = np.arange(inputs.shape[1]) if seen is None else seen
+    clipped = np.clip(inputs if len(seen) == inputs.shape[1] else inputs[:, seen], -LARGEST, LARGEST)
+    share = SUBSAMPLE if len(seen) == inputs.shape[1] else min(SUBSAMPLE, MAX_TREE_ROWS / len(inputs))
     depths = range(min(2, depth), depth + 1)
     found: set[Rule] = set()
     for number, most in enumerate(depths):
@@ -107,16 +122,16 @@ def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int,
             n_estimators=-(-trees // len(depths)),
             max_depth=most,
             learning_rate=LEARNING_RATE,
-            subsample=SUBSAMPLE,
-            max_features=min(max(MIN_SEEN, int(SEEN_SHARE * inputs.shape[1])), inputs.shape[1]),
+            subsample=share,
+            max_features=min(max(MIN_SEEN, int(SEEN_SHARE * len(seen))), len(seen)),
             min_samples_leaf=min_rows,
             random_state=seed + number,
         ).fit(clipped, outcome)
-        found |= {rule for tree in boosted.estimators_[:, 0] for rule in _paths(tree.tree_)}
+        found |= {rule for tree in boosted.estimators_[:, 0] for rule in _paths(tree.tree_, seen)}
     return _distinct(sorted(found, key=lambda rule: (len(rule), rule)), inputs, min_rows)
 
 
-def _paths(tree: Any) -> list[Rule]:
+def _paths(tree: Any, seen: NDArray[np.intp]) -> list[Rule]:
     found: list[Rule] = []
     waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while waiting:
@@ -125,7 +140,7 @@ def _paths(tree: Any) -> list[Rule]:
             found.append(tuple(sorted(bounds.items())))
         if tree.children_left[node] == tree.children_right[node]:  # a leaf
             continue
-        column, cut = int(tree.feature[node]), float(tree.threshold[node])
+        column, cut = int(seen[tree.feature[node]]), float(tree.threshold[node])
         low, high = bounds.get(column, (-np.inf, np.inf))
         waiting.append((int(tree.children_left[node]), bounds | {column: (low, min(high, cut))}))
         waiting.append((int(tree.children_right[node]), bounds | {column: (max(low, cut), high)}))

@@ -124,7 +124,7 @@ def train(
 
     held, threshold, reweighing = training_set.holdout, threshold_for(tuned.out_of_fold), None
     if contract.sensitive and params.fairness.reweigh != "never":
-        folds = folds_of(known, count_folds(known.outcome.to_numpy(), params.tuning.folds), params.seed)
+        folds = folds_of(known, count_folds(known.outcome.to_numpy(), params.tuning.folds, len(features)), params.seed)
         fit, reweighing = consider(
             *(Fit(tuned.pipeline, tuned.out_of_fold, threshold, tuned.score), known, held, features, folds, threshold_for),
             *(contract, params),

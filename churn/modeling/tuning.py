@@ -15,19 +15,26 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from churn.config.params import BESIDE_RULES, Form, TuningParams
 from churn.data.labelled import Labelled
-from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, count_folds, draw_rows, predict_in_blocks, restore_churn_rate
+from churn.data.many_rows import (
+    MAX_FITTED,
+    MAX_SEARCHED,
+    count_folds,
+    draw_rows,
+    predict_in_blocks,
+    restore_churn_rate,
+    rows_within,
+)
 from churn.errors import InputError
 from churn.modeling.folds import folds_of, make_folds
 from churn.modeling.search.candidates import CountingScorer, OnScore, Scored, searcher
 from churn.modeling.search.choice import measure_gain, measure_ranking
 from churn.modeling.search.mean import Candidate, consider_mean, tries_mean
+from churn.modeling.search.reductions import MAX_COMPARED, count_scored, describe_reductions
 from churn.modeling.search.tuned import Tuned, known_customers
 
 __all__ = ["Tuned", "tune"]
 
 Floats = NDArray[np.float64]
-# Rows on which models with boosted trees are held against the simpler one.
-MAX_COMPARED = 20_000
 
 
 def tune(
@@ -80,8 +87,12 @@ def tune(
     boosted = list(ParameterGrid(params.boosted_grid_for(form)))
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
-    searched = _sample(train, MAX_SEARCHED, seed)
-    folds = make_folds(searched, params.folds, seed)
+    searched = _sample(train, rows_within(MAX_SEARCHED, len(features)), seed)
+    mean, few = tries_mean(params, form) and len(train) <= MAX_COMPARED, count_scored(params.folds, len(train), len(features))
+    all_folds = folds = make_folds(searched, params.folds, seed)
+    partly = few < params.folds and not mean and params.search != "halving"
+    if partly:
+        folds = folds_of(searched, params.folds, seed)[:few]
     # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
     groups = searched.customer if searched.fold is None else None
     x = searched.features[features]
@@ -98,20 +109,21 @@ def tune(
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     ranked = results.sort_values("rank_test_score", kind="stable")
     splits = [f"split{number}_test_score" for number in range(search.n_splits_)]
-    mean = tries_mean(params, form) and len(train) <= MAX_COMPARED
     parameters = search.cv_results_["params"]
     tried: list[Candidate] = []
-    if params.search != "halving":  # whose candidates were asked about parts of the customers
+    if params.search != "halving" and not partly:  # whose candidates were asked about parts of the customers
         tried = _kept(scoring.scored, parameters, results[splits].to_numpy(), folds_of(searched, params.folds, seed))
     if mean and not tried:
         asked = (clone(pipeline).set_params(**values) for values in parameters)
-        again = [_score(candidate, searched, features, params.folds, seed, None)[0] for candidate in asked]
+        again = [_score(candidate, searched, features, params.folds, seed, None, params.folds)[0] for candidate in asked]
         tried = [*map(Candidate, parameters, again)]
     if tried:
         out_of_fold = tried[search.best_index_].out_of_fold
     else:
         best = clone(pipeline).set_params(**chosen)
-        out_of_fold = cross_val_predict(best, x, searched.outcome, groups=groups, cv=folds, method="predict_proba", params=known)
+        out_of_fold = cross_val_predict(
+            best, x, searched.outcome, groups=groups, cv=all_folds, method="predict_proba", params=known
+        )
         out_of_fold = out_of_fold[:, 1]
     simple = found = Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
@@ -122,10 +134,12 @@ def tune(
         fold_scores=ranked[splits].to_numpy(dtype=np.float64),
     )
     if boosted:
-        found = _consider_boosted(found, pipeline, boosted, searched, features, params.folds, seed, scoring, tried)
+        found = _consider_boosted(found, pipeline, boosted, searched, features, params.folds, seed, scoring, tried, few)
     if mean:
         found = consider_mean(found, simple, pipeline, tried, train, features, params.folds, seed)
-    return found if searched is train else _fit_many(found, train, features, params.folds, seed)
+    if searched is not train:
+        found = _fit_many(found, train, features, params.folds, seed)
+    return replace(found, reduced=describe_reductions(found.pipeline, len(train), len(features), params.folds))
 
 
 def _kept(
@@ -148,12 +162,12 @@ def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, se
     outcome = train.outcome.to_numpy()
 
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
-        part = train.take(draw_rows(rows, MAX_FITTED, outcome, seed))
+        part = train.take(draw_rows(rows, rows_within(MAX_FITTED, len(features)), outcome, seed))
         made = clone(found.pipeline).fit(part.features[features], part.outcome, **known_customers(found.pipeline, part))
         return restore_churn_rate(made, part.outcome.to_numpy(), outcome[rows])
 
     x, out_of_fold = train.features[features], np.empty(len(train))
-    for learned, asked in folds_of(train, count_folds(outcome, folds), seed):
+    for learned, asked in folds_of(train, count_folds(outcome, folds, len(features)), seed):
         out_of_fold[asked] = predict_in_blocks(fitted(learned), x.iloc[asked])
     return replace(found, pipeline=fitted(np.arange(len(train))), out_of_fold=out_of_fold)
 
@@ -174,16 +188,22 @@ def _consider_boosted(
     seed: int,
     scoring: CountingScorer,
     tried: list[Candidate],
+    few: int,
 ) -> Tuned:
-    """Return the best of further candidates if it pays, else the simple one; with the scores of all; add them to `tried`."""
+    """Return the best of further candidates if it pays, else the simple one; with the scores of all.
+
+    Those that were asked about everybody are added to `tried`: all, or the best where they are scored on a few of the folds.
+    """
     compared, so_far = train, simple.out_of_fold
     if len(train) > MAX_COMPARED:
         compared = _sample(train, MAX_COMPARED, seed)
-        so_far, _ = _score(clone(pipeline).set_params(**simple.best), compared, features, folds, seed, None)
-    outcome, scored, gains = compared.outcome.to_numpy(), [], []
+        so_far, _ = _score(clone(pipeline).set_params(**simple.best), compared, features, folds, seed, None, few)
+    asked = np.sort(np.concatenate([asked for _, asked in folds_of(compared, folds, seed)[:few]]))
+    who = None if compared.customer is None else compared.customer[asked]
+    outcome, scored, gains = compared.outcome.to_numpy()[asked], [], []
     for chosen in candidates:
-        scored.append(_score(clone(pipeline).set_params(**chosen), compared, features, folds, seed, scoring))
-        gains.append(measure_gain(outcome, so_far, scored[-1][0], compared.customer))
+        scored.append(_score(clone(pipeline).set_params(**chosen), compared, features, folds, seed, scoring, few))
+        gains.append(measure_gain(outcome, so_far[asked], scored[-1][0][asked], who))
         if gains[0].costs:
             break  # the others would not make good for that
     candidates = candidates[: len(scored)]
@@ -191,10 +211,13 @@ def _consider_boosted(
     pays = gains[best].mean > 0
     if not pays and simple.best.get("features__trees"):
         candidates.append(simple.best | BESIDE_RULES)
-        scored.append(_score(clone(pipeline).set_params(**candidates[-1]), compared, features, folds, seed, scoring))
-        compare = outcome, so_far, scored[-1][0], compared.customer
+        scored.append(_score(clone(pipeline).set_params(**candidates[-1]), compared, features, folds, seed, scoring, few))
+        compare = outcome, so_far[asked], scored[-1][0][asked], who
         pays, best = not measure_gain(*compare).costs and measure_ranking(*compare).pays, len(scored) - 1
-    tried += [Candidate(chosen, said) for chosen, (said, _) in zip(candidates, scored, strict=True)]
+    if few == folds:
+        tried += [Candidate(chosen, said) for chosen, (said, _) in zip(candidates, scored, strict=True)]
+    else:
+        simple = _of_first_folds(simple, few)
     further = pd.DataFrame([{f"param_{name}": value for name, value in chosen.items()} for chosen in candidates])
     further["mean_test_score"] = [scores.mean() for _, scores in scored]
     further["std_test_score"] = [scores.std() for _, scores in scored]
@@ -212,29 +235,43 @@ def _consider_boosted(
     fitted = clone(pipeline).set_params(**candidates[best])
     fitted.fit(train.features[features], train.outcome, **known_customers(pipeline, train))
     out_of_fold, scores = scored[best]
-    if compared is not train:
-        out_of_fold, _ = _score(clone(fitted), train, features, folds, seed, None)
+    if compared is not train or few < folds:
+        out_of_fold, _ = _score(clone(fitted), train, features, folds, seed, None, folds)
+    if few < folds:
+        tried.append(Candidate(candidates[best], out_of_fold))
     return replace(both, pipeline=fitted, best=candidates[best], score=float(scores.mean()), out_of_fold=out_of_fold)
 
 
+def _of_first_folds(tuned: Tuned, few: int) -> Tuned:
+    """Return a search with the scores that its candidates have in the first folds, to be held against others' in these."""
+    scores = tuned.fold_scores[:, :few]
+    told = tuned.candidates.assign(mean_test_score=scores.mean(axis=1), std_test_score=scores.std(axis=1))
+    return replace(tuned, candidates=told, fold_scores=scores)
+
+
 def _score(
-    pipeline: Pipeline, train: Labelled, features: list[str], folds: int, seed: int, scoring: CountingScorer | None
+    pipeline: Pipeline,
+    train: Labelled,
+    features: list[str],
+    folds: int,
+    seed: int,
+    scoring: CountingScorer | None,
+    few: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each customer's probability by a pipeline that was not fitted on it, and the score in each fold."""
+    """Return the probability of each customer of the first few folds by a pipeline of other folds, and the score in each fold."""
     x = train.features[features]
     done = cross_validate(
         pipeline,
         x,
         train.outcome,
-        groups=train.customer if train.fold is None else None,
         scoring=scoring,
-        cv=make_folds(train, folds, seed),
+        cv=folds_of(train, folds, seed)[:few],
         params=known_customers(pipeline, train),
         return_estimator=True,
         return_indices=True,
         error_score="raise",
     )
-    out_of_fold = np.empty(len(train))
+    out_of_fold = np.full(len(train), np.nan)
     for fitted, asked in zip(done["estimator"], done["indices"]["test"], strict=True):
         out_of_fold[asked] = fitted.predict_proba(x.iloc[asked])[:, 1]
     return out_of_fold, done["test_score"]

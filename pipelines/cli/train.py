@@ -70,6 +70,8 @@ def train(
     else:
         word = "[green]promoted[/green]" if result["promoted"] else "[yellow]not promoted[/yellow]"
         console.print(f"version {result['version']} {word}: {result['reason']}")
+        for said in result["reduced"]:
+            console.print(f"to train within minutes, {said}")
 
 
 def _check_form(form: str | None, params: Path) -> None:

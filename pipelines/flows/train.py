@@ -98,6 +98,7 @@ def tune_and_fit(
         on_score = None if scheduler else log_progress
         fit = partial(train, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
         trained = fit(training_set, contract, params, pretraining=pretraining_customers(contract, params))
+    logger.info("left out of the search: %s", "; ".join(trained.tuned.reduced) or "nothing")
     return add_segments(trained, training_set.holdout, contract, params)
 
 
@@ -155,7 +156,7 @@ def register(
     """Log the run with its pictures and its card, and register the version, not yet as champion. Tried again, it is made once."""
     files = run_files(trained, training_set, decision, contract, params, curves)
     known = {"evaluation": files["scorecard.json"], "gate": files["gate.json"], "curves": curves.report() if curves else None}
-    known["reweighing"] = files.get("fairness.json")
+    known |= {"reweighing": files.get("fairness.json"), "reduced": trained.tuned.reduced}
     left, info = float(training_set.train.outcome.mean()), trained.model.info
     card = render_card(info, contract=contract, params=params, churn_rate=left, **known)
     return registry.register(trained, files, run_tags(info, training), card=card)
@@ -264,7 +265,7 @@ def train_flow(
             result = conclude(store, registry, model, decision, training, baseline)
     publish_gate(settings, result["version"], decision, promoted=result["promoted"])
     logger.info("version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"])
-    return {**result, "cleared": cleared}
+    return {**result, "cleared": cleared, "reduced": list(trained.tuned.reduced)}
 
 
 def train_once(

@@ -33,6 +33,8 @@ class Tuned:
         Churn probability of each training customer by a model that was not fitted on it.
     fold_scores : numpy.ndarray of float64, shape (n_candidates, n_folds)
         The score in each fold, of each row of `candidates`.
+    reduced : tuple of str
+        What was left out to train within minutes, a sentence each (`churn.modeling.search.reductions`). Nothing of few customers.
     """
 
     pipeline: Pipeline
@@ -41,6 +43,7 @@ class Tuned:
     candidates: pd.DataFrame
     out_of_fold: np.ndarray
     fold_scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    reduced: tuple[str, ...] = ()
 
     @property
     def served(self) -> Pipeline:

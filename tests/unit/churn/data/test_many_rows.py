@@ -81,6 +81,14 @@ def test_fewer_folds_where_each_model_has_as_much_to_learn_from(
     outcome = (np.arange(rows) < rare).astype(np.int64)
     assert count_folds(1 - outcome if swap else outcome, 5) == folds
     assert count_folds(outcome, 2) == 2
+    assert count_folds(outcome, 5, module.MAX_COLUMNS) == count_folds(outcome, 5)
+
+
+def test_with_twice_the_columns_half_the_rows_are_as_much_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FITTED", 200)
+    monkeypatch.setattr(module, "MIN_CLASS", 10)
+    outcome = np.arange(200) % 2
+    assert [count_folds(outcome, 5, columns) for columns in (0, 40, 80)] == [5, 5, 2]
 
 
 @pytest.mark.parametrize("weighed", [1, 3])

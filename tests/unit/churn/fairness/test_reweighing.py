@@ -193,7 +193,7 @@ def test_very_many_customers_are_weighed_in_as_few_folds_as_they_are_predicted_i
         seen.append(len(given[4]))
         return consider(*given)
 
-    monkeypatch.setattr("churn.modeling.training.count_folds", lambda outcome, folds: folds - 1)
+    monkeypatch.setattr("churn.modeling.training.count_folds", lambda outcome, folds, columns: folds - 1)
     monkeypatch.setattr("churn.modeling.training.consider", watched)
     fit(parts[2.0])
     assert seen == [2]

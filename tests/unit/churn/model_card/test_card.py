@@ -250,6 +250,12 @@ def test_of_a_mean_its_members_are_told() -> None:
     assert "the mean of" not in section(whole(), "Training")
 
 
+def test_what_the_search_left_out_is_told() -> None:
+    told = section(whole(reduced=("scored on 20 of 75", "trees read\n64 of 440")), "Training")
+    assert told.endswith("To train within minutes:\n\n- scored on 20 of 75\n- trees read 64 of 440\n")
+    assert "within minutes" not in section(whole(), "Training")
+
+
 def test_of_an_old_version_what_is_known_is_told_and_the_rest_is_not_recorded() -> None:
     card = render_card(known(version="3"))
     assert card.startswith("# Model card: churn, version 3\n")

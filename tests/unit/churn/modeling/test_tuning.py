@@ -336,6 +336,38 @@ def test_rows_of_a_customer_stay_together_when_it_is_tried(monkeypatch: pytest.M
     assert all(who is not None and (np.bincount(who)[np.unique(who)] == 3).all() for who in asked)
 
 
+@pytest.mark.parametrize("mean", [False, True])
+def test_with_many_cells_two_folds_decide_and_everybody_is_predicted(mean: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So far the number of fits grows with folds times candidates; the mean needs candidates that were asked about everybody."""
+    known, scores = bent(500), list[int]()
+    monkeypatch.setitem(params_module.GRIDS, "terms", SIMPLE)
+    monkeypatch.setattr(params_module, "BOOSTED_GRID", GRID)
+    params, pipeline = TuningParams(folds=5, mean=mean), build_pipeline(1, form="terms")
+    grid, further = len(ParameterGrid(SIMPLE)), len(ParameterGrid(GRID))
+    monkeypatch.setattr(many_rows, "MAX_COLUMNS", 2)
+    monkeypatch.setattr("churn.modeling.search.reductions.MAX_COMPARED", 500)
+    given = pipeline, known, ["a", "b"], params, 1
+    whole = tune(*given, form="terms", on_score=scores.append)
+    assert len(scores) == 5 * (grid + further)
+    assert (whole.reduced, whole.fold_scores.shape) == ((), (grid + further, 5))
+    scores.clear()
+    monkeypatch.setattr(many_rows, "MAX_COLUMNS", 1)
+    monkeypatch.setattr(tuning_module, "MAX_COMPARED", 500 if mean else 499)
+    found = tune(*given, form="terms", on_score=scores.append)
+    assert len(scores) == (5 if mean else 2) * grid + 2 * further
+    assert "candidates are compared on 2 of 5 folds" in found.reduced
+    assert found.fold_scores.shape == (grid + further, 2)
+    assert np.allclose(found.candidates["mean_test_score"], found.fold_scores.mean(axis=1))
+    assert mean or found.best == whole.best, "what pays does so in two folds as well"
+    again = clone(pipeline).set_params(**found.best)
+    folds = folds_of(known, 5, 1)
+    expected = np.empty(500)
+    for learned, asked in folds:
+        x = known.features.iloc[learned]
+        expected[asked] = clone(again).fit(x, known.outcome.iloc[learned]).predict_proba(known.features.iloc[asked])[:, 1]
+    assert np.allclose(found.out_of_fold, expected, rtol=0, atol=1e-12)
+
+
 def test_of_many_customers_a_sample_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning_module, "MAX_COMPARED", 250)
     known = bent(400)
@@ -356,7 +388,7 @@ def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(fol
     monkeypatch.setattr(tuning_module, "MAX_SEARCHED", 200)
     monkeypatch.setattr(tuning_module, "MAX_FITTED", 300)
     monkeypatch.setattr(
-        tuning_module, "count_folds", lambda outcome, most: folds if (len(outcome), most) == (900, SMALL.folds) else 0
+        tuning_module, "count_folds", lambda outcome, most, _: folds if (len(outcome), most) == (900, SMALL.folds) else 0
     )
     plain = customers(900)
     known = Labelled(plain.features, plain.outcome, fold=np.random.default_rng(3).random(900))
@@ -374,6 +406,24 @@ def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(fol
         rows = draw_rows(learned, 300, outcome, 1)
         others = restore_churn_rate(clone(fitted).fit(x.iloc[rows], y.iloc[rows]), outcome[rows], outcome[learned])
         assert np.allclose(tuned.out_of_fold[asked], others.predict_proba(x.iloc[asked])[:, 1], rtol=0, atol=1e-12)
+
+
+def test_with_many_columns_a_search_and_its_fits_have_fewer_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is cells: with twice the columns half the rows, in each fit."""
+    for name, most in (("MAX_SEARCHED", 200), ("MAX_FITTED", 300)):
+        monkeypatch.setattr(tuning_module, name, most)
+        monkeypatch.setattr(many_rows, name, most)
+    known, rows = customers(900), []
+    fit = Pipeline.fit
+    monkeypatch.setattr(Pipeline, "fit", lambda self, x, *given, **more: rows.append(len(x)) or fit(self, x, *given, **more))
+    tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
+    assert (len(tuned.reduced), max(rows)) == (0, 300)
+    for columns in (2, 1):
+        rows.clear()
+        monkeypatch.setattr(many_rows, "MAX_COLUMNS", columns)
+        tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
+        assert (len(FEATURES), max(rows)) == (2, 150 * columns)
+        assert len(tuned.out_of_fold) == 900
 
 
 @pytest.mark.parametrize("form", ["plain", "terms"])

@@ -29,6 +29,9 @@ TASKS = (
 TRAFFIC = SimpleNamespace(rows="rows")
 
 
+TRAINED = SimpleNamespace(tuned=SimpleNamespace(reduced=("so few", "so little")))
+
+
 class Flow:
     """The training flow, with each of its steps replaced by one that notes its name and what it was given."""
 
@@ -59,7 +62,7 @@ class Flow:
             "begin": lambda: self.cleared,
             "read_customers": lambda: "customers",
             "read_labelled_traffic": lambda: TRAFFIC,
-            "tune_and_fit": lambda: "trained",
+            "tune_and_fit": lambda: TRAINED,
             "measure_curves": lambda: "curves",
             "load_champion": lambda: self.champion,
             "judge": lambda: "decision",
@@ -98,7 +101,13 @@ def flow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCapt
 def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_anything(flow: Flow) -> None:
     flow.cleared = ["an orphan"]
     result = train.train_flow.fn("drift", asked_by="d1")
-    assert result == {"version": "8", "promoted": True, "reason": "so", "cleared": ["an orphan"]}
+    assert result == {
+        "version": "8",
+        "promoted": True,
+        "reason": "so",
+        "cleared": ["an orphan"],
+        "reduced": ["so few", "so little"],
+    }
     assert flow.steps == [
         *(
             "lock",
@@ -121,9 +130,9 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
     assert flow.given["read_labelled_traffic"] == (flow, contract, flow.settings)
     assert flow.given["assemble"] == ("customers", "rows", contract, params, Pseudonymiser(""))
     assert flow.given["tune_and_fit"] == ("set", contract, params, "named", "drift", "tcp://x")
-    assert flow.given["judge"] == ("trained", flow.champion, "set", contract, params, TRAFFIC)
-    assert flow.given["register"] == ("registry", "trained", "set", "decision", contract, params, "run-1", "curves")
-    assert flow.given["measure_curves"] == ("trained", params, False, "tcp://x")
+    assert flow.given["judge"] == (TRAINED, flow.champion, "set", contract, params, TRAFFIC)
+    assert flow.given["register"] == ("registry", TRAINED, "set", "decision", contract, params, "run-1", "curves")
+    assert flow.given["measure_curves"] == (TRAINED, params, False, "tcp://x")
     assert flow.given["conclude"] == (flow, "registry", "model", "decision", "run-1", "7")
 
 
@@ -218,16 +227,16 @@ def test_progress_is_told_once_a_candidate_and_not_from_a_cluster(
         asked.append(address)
         yield
 
-    def fit(*given: Any, on_score: Any, **named: Any) -> str:
+    def fit(*given: Any, on_score: Any, **named: Any) -> Any:
         asked.append((given, named, on_score is None))
         for scores in range(1, 7):
             if on_score:
                 on_score(scores)
-        return "trained"
+        return TRAINED
 
     monkeypatch.setattr(train, "spread", spread)
     monkeypatch.setattr(train, "train", fit)
-    monkeypatch.setattr(train, "add_segments", lambda trained, *given: f"{trained} and segmented by {given}")
+    monkeypatch.setattr(train, "add_segments", lambda trained, *given: (trained, *given))
     monkeypatch.setattr(train, "git_commit", lambda: "abc")
     monkeypatch.setattr(train, "get_run_logger", lambda: logging.getLogger("flow"))
     monkeypatch.setattr(train, "expected_scores", lambda *_: 30)
@@ -235,10 +244,13 @@ def test_progress_is_told_once_a_candidate_and_not_from_a_cluster(
     params = Params(tuning=TuningParams(folds=3))
     tune: Any = train.tune_and_fit.fn
     training_set = SimpleNamespace(holdout="held out")
-    assert tune(training_set, "contract", params, "named", "drift") == (
-        f"trained and segmented by {('held out', 'contract', params)}"
-    )
-    assert [record.getMessage() for record in caplog.records] == ["tuning: 3 of 30 fits scored", "tuning: 6 of 30 fits scored"]
+    assert tune(training_set, "contract", params, "named", "drift") == (TRAINED, "held out", "contract", params)
+    assert [record.getMessage() for record in caplog.records] == [
+        "tuning: 3 of 30 fits scored",
+        "tuning: 6 of 30 fits scored",
+        "left out of the search: so few; so little",
+    ]
+    monkeypatch.setattr(TRAINED.tuned, "reduced", ())
     tune(training_set, "contract", params, "named", "drift", "tcp://x")
     named = {"name": "named", "trigger": "drift", "git_commit": "abc", "pretraining": "others"}
     assert asked == [
