@@ -32,7 +32,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_torch")
 def test_without_pytorch_nothing_is_fitted_and_one_line_says_what_to_install() -> None:
-    with pytest.raises(InputError, match=r"torch is not here: pip install 'churn-loop\[deep\]'"):
+    with pytest.raises(InputError, match=r"torch is not here; in the checkout: pip install --editable '.\[deep\]'"):
         DenseNetwork().fit(np.zeros((4, 1)), [0, 1, 0, 1])
 
 
