@@ -105,10 +105,9 @@ def tune_and_fit(
 @task(cache_policy=NO_CACHE)
 def measure_curves(trained: Trained, params: Params, measure: bool, scheduler: str = "") -> Curves:
     """Read the validation curves that the tuning drew; or, if asked, measure these and the learning curve by more fits."""
+    features = trained.model.info.features
     with spread(scheduler):
-        return find_curves(
-            trained.tuned, trained.learned, trained.model.info.features, params.tuning, params.seed, measure=measure
-        )
+        return find_curves(trained.tuned, trained.learned, features, params.tuning, params.seed, measure=measure)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
