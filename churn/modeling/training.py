@@ -119,18 +119,8 @@ def train(
         source = f"the newest {len(known)} of {training_set.source}"
         training_set = replace(training_set, train=known, dated=len(known), source=source)
 
-    def threshold_for(probability: NDArray[np.float64]) -> float:
-        return choose_threshold(known.outcome.to_numpy(), probability, params.threshold, params.profit)
-
-    held, threshold, reweighing = training_set.holdout, threshold_for(tuned.out_of_fold), None
-    if contract.sensitive and params.fairness.reweigh != "never":
-        folds = folds_of(known, count_folds(known.outcome.to_numpy(), params.tuning.folds, len(features)), params.seed)
-        fit, reweighing = consider(
-            *(Fit(tuned.pipeline, tuned.out_of_fold, threshold, tuned.score), known, held, features, folds, threshold_for),
-            *(contract, params),
-        )
-        threshold, weighed = fit.threshold, {"reweighed_by": ", ".join(reweighing.columns)} if reweighing.taken else {}
-        tuned = replace(tuned, pipeline=fit.pipeline, best=tuned.best | weighed, out_of_fold=fit.out_of_fold, score=fit.score)
+    held = training_set.holdout
+    tuned, threshold, reweighing = _choose_weights(tuned, known, held, features, contract, params)
     info = ModelInfo(
         name=name,
         trained_at=now(),
@@ -157,6 +147,36 @@ def train(
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
     model = Model(tuned.served, info.model_copy(update=found))
     return Trained(model, tuned, evaluation, reference, known, digest_customers(held), reweighing)
+
+
+def _choose_weights(
+    tuned: Tuned, known: Labelled, held: Labelled, features: list[str], contract: Contract, params: Params
+) -> tuple[Tuned, float, Reweighing | None]:
+    """Choose the threshold, and whether customers weigh by their group where a sensitive column is declared.
+
+    Returns
+    -------
+    Tuned
+        What was found, or the same with reweighed customers.
+    float
+        Its threshold.
+    Reweighing or None
+        What became of the candidate with reweighed customers; None if there was none.
+    """
+    outcome = known.outcome.to_numpy()
+
+    def threshold_for(probability: NDArray[np.float64]) -> float:
+        return choose_threshold(outcome, probability, params.threshold, params.profit)
+
+    threshold = threshold_for(tuned.out_of_fold)
+    if not contract.sensitive or params.fairness.reweigh == "never":
+        return tuned, threshold, None
+    plain = Fit(tuned.pipeline, tuned.out_of_fold, threshold, tuned.score)
+    folds = folds_of(known, count_folds(outcome, params.tuning.folds, len(features)), params.seed)
+    fit, reweighing = consider(plain, known, held, features, folds, threshold_for, contract, params)
+    weighed = {"reweighed_by": ", ".join(reweighing.columns)} if reweighing.taken else {}
+    chosen = replace(tuned, pipeline=fit.pipeline, best=tuned.best | weighed, out_of_fold=fit.out_of_fold, score=fit.score)
+    return chosen, fit.threshold, reweighing
 
 
 def _make_reference(model: Model, tuned: Tuned, training_set: TrainingSet) -> pd.DataFrame:

@@ -15,13 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from churn.config.params import Form, TuningParams
-from churn.data.labelled import Labelled
 from churn.evaluation.statistics import log_losses
-from churn.modeling.folds import folds_of
 from churn.modeling.search.mean_of_models import MeanOfModels
+from churn.modeling.search.task import SearchTask
 from churn.modeling.search.tuned import Tuned, known_customers
 
 Floats = NDArray[np.float64]
@@ -124,52 +122,38 @@ def tries_mean(params: TuningParams, form: Form) -> bool:
     return params.mean and own and params.scoring == "neg_log_loss" and params.search != "halving"
 
 
-def consider_mean(
-    found: Tuned,
-    simple: Tuned,
-    pipeline: Pipeline,
-    tried: list[Candidate],
-    train: Labelled,
-    features: list[str],
-    folds: int,
-    seed: int,
-) -> Tuned:
+def consider_mean(found: Tuned, simple: Tuned, task: SearchTask, tried: list[Candidate]) -> Tuned:
     """Return the mean of several candidates if its log loss is lower than that of each single one, else what was found.
 
     Parameters
     ----------
     found, simple : Tuned
         The best single candidate, and the best of those without a sum of boosted trees.
-    pipeline : Pipeline
-        Unfitted.
+    task : SearchTask
+        With the customers that each was fitted on.
     tried : list of Candidate
         All of them.
-    train : Labelled
-        The customers that each was fitted on.
-    features : list of str
-    folds, seed : int
-        As in `churn.modeling.tuning.tune`.
 
     Returns
     -------
     Tuned
     """
-    outcome = train.outcome.to_numpy()
+    train, outcome = task.train, task.train.outcome.to_numpy()
     mean = choose_mean(outcome, [candidate.out_of_fold for candidate in tried])
     members = [tried[place].params for place in mean.places]
     if members in ([simple.best], [found.best]):
         return found
-    made, best, candidates = clone(pipeline).set_params(**members[0]), members[0], found.candidates
+    made, best, candidates = task.unfitted(members[0]), members[0], found.candidates
     if len(members) > 1:
-        made = MeanOfModels(clone(pipeline).steps, members, mean.weights)
+        made = MeanOfModels(clone(task.pipeline).steps, members, mean.weights)
         best = describe_members(members, mean.weights)
         candidates = candidates.assign(weight=_weights(candidates, members, mean.weights))
     losses = log_losses(outcome, mean.out_of_fold)
     return replace(
         found,
-        pipeline=made.fit(train.features[features], train.outcome, **known_customers(pipeline, train)),
+        pipeline=made.fit(train.features[task.features], train.outcome, **known_customers(task.pipeline, train)),
         best=best,
-        score=float(np.mean([-losses[asked].mean() for _, asked in folds_of(train, folds, seed)])),
+        score=float(np.mean([-losses[asked].mean() for _, asked in task.all_folds()])),
         candidates=candidates,
         out_of_fold=mean.out_of_fold,
     )

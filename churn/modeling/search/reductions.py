@@ -68,9 +68,9 @@ def describe_reductions(pipeline: Pipeline, customers: int, columns: int, folds:
     if not isinstance(terms, LinearTerms):
         return tuple(said)
     if customers > MAX_COMPARED:
-        said.append(
-            f"sums of boosted trees are compared on {MAX_COMPARED:,} customers, and no mean of several candidates is tried"
-        )
+        said.append(f"sums of boosted trees are compared on {MAX_COMPARED:,} customers")
+    if customers > min(MAX_COMPARED, searched):
+        said.append("no mean of several candidates is tried")
     inputs, most = len(terms.inputs.names), count_screened(min(customers, fitted, terms.max_rows))
     if inputs > most:
         said.append(f"rules read the {most} inputs of {inputs} that tell most by themselves; all else reads all")

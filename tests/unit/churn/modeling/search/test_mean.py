@@ -186,6 +186,14 @@ def test_nor_of_many_customers(search: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert not isinstance(search(customers()).pipeline, MeanOfModels)
 
 
+def test_nor_where_a_sample_of_them_is_searched(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few customers with very many columns: nobody has asked each candidate about everybody."""
+    monkeypatch.setattr(tuning_module, "MAX_SEARCHED", 100)
+    found = search(customers(120))
+    assert not isinstance(found.pipeline, MeanOfModels)
+    assert len(found.out_of_fold) == 120
+
+
 def test_where_one_is_best_the_model_is_what_it_is_without(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(params_module, "BOOSTED_GRID", [])
     monkeypatch.setitem(params_module.GRIDS, "terms", [GRID[0] | {"logreg__C": [1.0]}])

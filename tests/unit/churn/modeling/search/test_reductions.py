@@ -25,9 +25,11 @@ def test_of_few_customers_and_columns_nothing_is_left_out() -> None:
 
 def test_many_customers_are_sampled_and_of_many_columns_fewer() -> None:
     assert describe_reductions(fitted(3), 20_001, 20, 5) == (
-        "sums of boosted trees are compared on 20,000 customers, and no mean of several candidates is tried",
+        "sums of boosted trees are compared on 20,000 customers",
+        "no mean of several candidates is tried",
     )
-    scored, weights, folds, _ = describe_reductions(fitted(3), 75_000, 200, 5)
+    assert describe_reductions(fitted(3), 15_000, 300, 5)[-1] == "no mean of several candidates is tried", "a sample is searched"
+    scored, weights, folds, *_ = describe_reductions(fitted(3), 75_000, 200, 5)
     assert scored == "candidates are scored on 20,000 of 75,000 customers, drawn at random"
     assert folds == "candidates are compared on 2 of 5 folds"
     assert weights == "weights are fitted on 40,000 of 75,000 customers, drawn at random"
