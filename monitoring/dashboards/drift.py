@@ -101,6 +101,13 @@ DRIFT: tuple[Row, ...] = (
                 "s",
                 (("time() - churn_outcomes_last_received_timestamp_seconds", "newest outcome"),),
             ),
+            Question(
+                "Outcomes of leavers alone",
+                "1: nobody tells who stayed, so outcomes are not judged, and nothing is learned from them.",
+                "short",
+                (("churn_window_leavers_only", "leavers alone"),),
+                limit=0.5,
+            ),
         ),
     ),
 )

@@ -70,6 +70,11 @@ EXPORTED = {
             "1 if customers were contacted and nobody was held out: how good the model is can no longer be known.",
         ),
         Exported(
+            "churn_window_leavers_only",
+            "gauge",
+            "1 if the newest run found outcomes of those who left only: they are not judged, and wait for those of who stayed.",
+        ),
+        Exported(
             "churn_drift_statistic",
             "gauge",
             "How far the feature differs from the reference: -log10 of the smallest of its p-values, adjusted for all tests.",

@@ -33,6 +33,8 @@ MAX_SLICES = 40
 def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
     """Yield the metrics of the newest run with predictions, and of the newest with outcomes, however long ago they were.
 
+    Of the newest run of all: whether it had to leave outcomes out.
+
     Parameters
     ----------
     store : Store
@@ -56,6 +58,8 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
         yield from _predictions(with_rows, with_rows.drift)
     if labelled is not None:
         yield from _outcomes(labelled)
+    if (newest := _newest(store.monitor_runs(limit=1))) is not None:
+        yield exported("churn_window_leavers_only", int(newest.window.leavers_only))
     yield exported("churn_drift_alarm", {(kind,): float(alarm) for kind, alarm in _alarms(with_rows, labelled).items()})
     known: dict[str, Performance | Estimate | None] = {
         "realized": labelled.performance.realized if labelled is not None else None,

@@ -19,12 +19,14 @@ from tests.unit.monitoring.results import make_drift, make_drift_result, make_gr
 
 
 class Store:
-    """Knows a run with predictions, and one with outcomes."""
+    """Knows a run with predictions, one with outcomes, and the newest of all."""
 
-    def __init__(self, with_rows: RunResult | None = None, labelled: RunResult | None = None) -> None:
-        self._known = {"predictions": with_rows, "outcomes": labelled}
+    def __init__(
+        self, with_rows: RunResult | None = None, labelled: RunResult | None = None, newest: RunResult | None = None
+    ) -> None:
+        self._known = {"predictions": with_rows, "outcomes": labelled, "": newest}
 
-    def monitor_runs(self, *, judged: str, limit: int) -> list[Any]:
+    def monitor_runs(self, *, judged: str = "", limit: int) -> list[Any]:
         assert limit == 1
         found = self._known[judged]
         return [] if found is None else [found.to_record()]
@@ -41,6 +43,12 @@ def told(store: Store, page_brier: float | None = None) -> dict[tuple[str, ...],
 
 def test_before_the_first_run_nothing_is_told() -> None:
     assert told(Store(), 0.05) == {}
+
+
+def test_outcomes_of_leavers_alone_are_told_of_the_newest_run_though_it_judged_none() -> None:
+    judged, newest = make_result(labelled_rows=77), make_result(rows=0, labelled_rows=0)
+    waiting = replace(newest, window=replace(newest.window, leavers_only=True))
+    assert [told(Store(None, judged, run))["churn_window_leavers_only",] for run in (waiting, newest)] == [1, 0]
 
 
 def test_of_several_results_of_a_feature_the_most_surprising_and_the_largest_impact_are_told() -> None:
