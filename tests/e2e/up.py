@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from churn.config.settings import load_settings
 from churn.contract import Contract
@@ -139,35 +138,18 @@ def _twice() -> Iterator[None]:
 def close_the_loop(system: System, people: Cast, contract: Contract) -> None:
     """Let the steps of `churn demo` happen in this system, on its customers.
 
-    Evidently draws nothing, the launch is looked at once, when its outcomes are known, and it alone in a flow run of the system's
-    runner; the others run here, as `churn monitor` runs them. The long form leaves nothing out.
+    Evidently draws nothing, and the launch is looked at once, when its outcomes are known. The long form does both.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from pipelines.demo.demo import Loop
-    from pipelines.flows.monitor import monitor_flow
 
     class QuickLoop(Loop):
-        launching = False
         pictures = property(lambda _self: False, lambda _self, _wanted: None)  # type: ignore[assignment]
 
         def _launch(self, name: str, customers: Dataset, *, run_at_once: bool) -> RunResult:
             del run_at_once
-            self.launching = True
-            run = super()._launch(name, customers, run_at_once=False)
-            self.launching = False
-            return run
-
-        def _monitor(self) -> RunResult:
-            if self.launching:
-                return super()._monitor()
-            with pytest.MonkeyPatch.context() as patch:
-                for variable, value in {**system.environment, "CHURN_TRACKING_URI": settings.tracking_uri}.items():
-                    patch.setenv(variable, value)
-                assert monitor_flow(pictures=False)["judged"]
-            newest = self.store.monitor_runs(limit=1)[0]
-            self.reports.append(newest.report)
-            return RunResult.from_record(newest)
+            return super()._launch(name, customers, run_at_once=False)
 
     settings = load_settings(home=system.home, tracking_uri=system.url("", "mlflow_port"))
     with (
