@@ -192,6 +192,8 @@ def test_what_is_wrong_with_a_file_is_told(page: Browser, tmp_path: Path, body: 
 def test_a_file_that_is_gone_or_another_by_now_is_not_called_a_wrong_one(page: Browser, tmp_path: Path) -> None:
     for change in (lambda file: file.write_text("customer_id,state\nanother,OH\n"), lambda file: file.unlink()):
         put_in(page, write(tmp_path / "in.csv", 20))
+        # Chromium looks at a file when it is first asked about it, which may be after it has changed.
+        assert page.ask("document.getElementById('campaign-file').files[0].size") > 0
         change(tmp_path / "in.csv")
         press(page, "campaign-plan")
         page.wait_for(f"{FINISHED} && !document.getElementById('campaign-error').hidden")
