@@ -1,6 +1,11 @@
-"""`churn train`, up to where a training would start."""
+"""`churn train`, but for the training itself."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -27,3 +32,29 @@ def test_a_first_model_is_trained_only_once(churn: Churn, monkeypatch: pytest.Mo
     assert "version 3 is champion" in churn("train", "--if-none").out
     monkeypatch.setattr("pipelines.local.system.find_champion", lambda _settings: None)
     assert_one_line(churn("train", "--if-none"), 2, "churn data pull")
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_the_verdict_and_what_was_left_out_of_the_search_are_told(
+    churn: Churn, customers: Path, monkeypatch: pytest.MonkeyPatch, promoted: bool
+) -> None:
+    result: dict[str, Any] = {
+        "version": "4",
+        "promoted": promoted,
+        "reason": "log loss lower by .01",
+        "cleared": ["a run that was killed was cleared away"],
+        "reduced": ["400 of 900 columns were tried", "the search saw 15,000 of 50,000 customers"],
+    }
+    # The real one imports Prefect and scikit-learn, which takes seconds.
+    monkeypatch.setitem(sys.modules, "pipelines.flows.train", SimpleNamespace(train_once=lambda *_args, **_named: result))
+    # Nothing asks this Prefect, so none need be there.
+    monkeypatch.setattr("pipelines.cli.train.use_local_prefect", lambda _settings: None)
+    said = churn("train", "--data", customers)
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        f"version 4 {'promoted' if promoted else 'not promoted'}: log loss lower by .01",
+        "to train within minutes, 400 of 900 columns were tried",
+        "to train within minutes, the search saw 15,000 of 50,000 customers",
+    ]
+    assert "a run that was killed was cleared away" in said.err
+    assert churn("train", "--data", customers, "--json").json == result
