@@ -22,6 +22,12 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _USUAL = re.compile(r"[A-Za-z0-9_:@/-]{5,128}")
 # How a data frame or a CSV file writes a whole number that met a gap.
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,15})\.0")
+# What a spreadsheet leaves of an id: a long number is rounded (1.23457E+12, and so are its neighbours), a formula failed (#REF!).
+_ROUNDED, _FAILED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}"), re.compile(r"#[^a-z ]{2,10}[!?]")
+_IS_ROUNDED = "is rounded, as spreadsheets write long numbers; format the column as text there, and export it again"
+_IS_FAILED = "is what a spreadsheet writes for a formula that failed; mend it there"
+# Texts that stand for nobody. (Whether `-` or `?` mean that a feature is missing, the contract says.)
+NOBODY_TEXTS = MISSING_TEXTS | {"n/a", "n.a.", "#n/a", "<na>", "\\n", "-", "--", "---", "?", "??"}
 # From here on, a float has lost digits, and no integer of a data frame or of a request can be larger than 64 bits.
 _INEXACT, _LOWEST, _HIGHEST = 2.0**53, -(2**63), 2**64 - 1
 _WANTED = "must be a text or a whole number"
@@ -32,13 +38,13 @@ def read_id(cell: Any) -> str | None:
     """Return a customer's id as it is stored, None where nobody is named.
 
     A text loses the blanks around it. A whole number is stored as its text; so is `415.0`, in which data frames write one. A text
-    that means a missing value names nobody, as in any column.
+    that means a missing value names nobody, as in any column; so do `-`, `?` and `n/a`.
 
     Raises
     ------
     ValueError
         With the rule that the id breaks: a boolean or a fraction names nobody; a text has at most 128 characters, none of them a
-        control character.
+        control character, and is no id that a spreadsheet rounded (`1.23457E+12`) or could not work out (`#REF!`).
 
     Examples
     --------
@@ -102,8 +108,12 @@ def _read_text(text: str) -> str | None:
     if len(text) > MAX_ID_LENGTH:
         raise ValueError(f"must have at most {MAX_ID_LENGTH} characters")
     text = text.strip()
-    if text.lower() in MISSING_TEXTS:
+    if text.lower() in NOBODY_TEXTS:
         return None
+    if _ROUNDED.fullmatch(text):
+        raise ValueError(_IS_ROUNDED)
+    if _FAILED.fullmatch(text):
+        raise ValueError(_IS_FAILED)
     if _FORBIDDEN.search(text):
         raise ValueError("must not contain control characters")
     return str(int(text[:-2])) if text.endswith(".0") and _WHOLE.fullmatch(text) else text
@@ -117,8 +127,24 @@ def is_plain_id(text: str) -> bool:
         and text[0] != " "
         and text[-1] != " "
         and text[-2:] != ".0"
-        and text.lower() not in MISSING_TEXTS
+        and not may_be_damaged(text)
+        and text.lower() not in NOBODY_TEXTS
     )
+
+
+def may_be_damaged(text: str) -> bool:
+    """Tell by a glance whether a spreadsheet may have made something else of an id: `read_id` decides.
+
+    Parameters
+    ----------
+    text : str
+        An id.
+
+    Returns
+    -------
+    bool
+    """
+    return text[0] == "#" or "E+" in text or "e+" in text
 
 
 def read_ids(cells: Sequence[Any]) -> tuple[Sequence[str | None], NDArray[np.bool_] | None]:
@@ -165,8 +191,10 @@ def _all_plain(cells: Sequence[Any]) -> bool:
     joined = f"|{'|'.join(named)}|"
     if not joined.isprintable() or " |" in joined or "| " in joined or ".0|" in joined:
         return False
-    longest = max(map(len, MISSING_TEXTS))
-    return min(lengths) > longest or MISSING_TEXTS.isdisjoint(text.lower() for text in named if len(text) <= longest)
+    if "|#" in joined or "E+" in joined or "e+" in joined:
+        return False
+    longest = max(map(len, NOBODY_TEXTS))
+    return min(lengths) > longest or NOBODY_TEXTS.isdisjoint(text.lower() for text in named if len(text) <= longest)
 
 
 # The blanks around it are taken away first, line breaks among them.

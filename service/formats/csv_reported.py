@@ -56,6 +56,9 @@ def csv_items(
             if len(row) != len(header):
                 refuse(f"{name}.{rows}", f"{len(header)} fields are expected, as the header has")
             kept = without_nameless(row, named, f"{name}.{rows}")
+            if [cell.strip() for cell in kept] == header[:named]:
+                # (As where files are put one below the other: else a customer would be called `customer_id`.)
+                refuse(f"{name}.{rows}", "is the header once more; leave it out")
             yield dict(_pairs(header[:named], kept, flags, f"{name}.{rows}"))
             rows += 1
     except csv.Error as error:

@@ -9,14 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn.customers.arrow_buffers import from_texts
-from churn.customers.cell_rule import MISSING_TEXTS
 from churn.customers.cells import Doubt, json_value
-from churn.customers.customer_id import MAX_ID_LENGTH, read_ids
+from churn.customers.customer_id import MAX_ID_LENGTH, NOBODY_TEXTS, read_ids
 from churn.customers.from_arrow import is_text
 
 _LAST_CONTROL, _DELETE = 0x1F, 0x7F
 _BLANK, _POINT, _ZERO, _NINE = b" .09"
-_LONGEST_MISSING = max(map(len, MISSING_TEXTS))
+_PLUS, _LOWER_E, _TO_LOWER, _HASH = ord("+"), ord("e"), 0x20, ord("#")
+_LONGEST_NOBODY = max(map(len, NOBODY_TEXTS))
 
 
 def read_id_column(column: Any) -> tuple[Any, Doubt | None]:
@@ -70,17 +70,26 @@ def _all_plain(ids: Any) -> bool:
         there = np.flatnonzero(lengths)
         starts, ends, lengths = starts[there], ends[there], lengths[there]
     first, last = read[starts], read[ends - 1]
-    if _odd_end(first) or _odd_end(last):
+    if _odd_end(first) or _odd_end(last) or _some_damage(within, first):
         return False
     zeros = np.flatnonzero(last == _ZERO)  # 415.0
     if zeros.size and bool((read[ends[zeros] - 2] == _POINT).any()):
         return False
-    # Short texts of letters may mean a missing value.
-    return bool(shortest > _LONGEST_MISSING) or not bool((first[lengths <= _LONGEST_MISSING] > _NINE).any())
+    # Short texts that begin with no digit may stand for nobody.
+    if shortest > _LONGEST_NOBODY:
+        return True
+    short = first[lengths <= _LONGEST_NOBODY]
+    return not bool(((short < _ZERO) | (short > _NINE)).any())
 
 
 def _some_control(read: NDArray[np.uint8]) -> bool:
     return bool(read.min() <= _LAST_CONTROL) or bool((read == _DELETE).any())
+
+
+def _some_damage(read: NDArray[np.uint8], first: NDArray[np.uint8]) -> bool:
+    """Tell whether `customer_id.may_be_damaged` is true of some text."""
+    pluses = np.flatnonzero(read[1:] == _PLUS)
+    return bool((read[pluses] | _TO_LOWER == _LOWER_E).any()) or bool((first == _HASH).any())
 
 
 def _odd_end(read: NDArray[np.uint8]) -> bool:

@@ -20,6 +20,8 @@ from churn.customers.customer_id import id_schema, is_plain_id, read_id, read_id
         ("007", "007"),
         (2**63, str(2**63)),
         ("NA", None),
+        *((text, None) for text in ("N/A", "#N/A", "-", "--", "?", "n.a.", "<NA>", r"\N")),
+        *((text, text) for text in ("1E5", "12E+05", "E+1", "1E+5", "#1", "#ab!", "-1", "a-", "+491701234567")),
         (Decimal(415), "415"),
         (Decimal("1E+3"), "1000"),
         (Decimal("NaN"), None),
@@ -44,11 +46,13 @@ def test_an_id_is_stored_as_its_text(cell: Any, stored: str | None) -> None:
         "x" * 129,
         "\ud800",
         float("inf"),
+        *("1.23457E+12", "1,23457E+12", "8e+15", "-1E+10", " 1E+100 "),
+        *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#BEZUG!", "#¡REF!"),
         *map(Decimal, ("1.5", "Infinity", "-Infinity", "1E+400")),
     ],
 )
 def test_what_names_nobody_is_refused(cell: Any) -> None:
-    with pytest.raises(ValueError, match=r"must|too large"):
+    with pytest.raises(ValueError, match=r"must|too large|spreadsheet"):
         read_id(cell)
     doubtful = read_ids(["a", cell])[1]
     assert doubtful is not None
@@ -56,7 +60,27 @@ def test_what_names_nobody_is_refused(cell: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "c-1", "customer 7", "a|b", "é", "x" * 128, "1.5", " a", "a ", "415.0", "NA", "", "a\tb", "x" * 129]
+    "text",
+    [
+        "a",
+        "c-1",
+        "customer 7",
+        "a|b",
+        "é",
+        "x" * 128,
+        "1.5",
+        "1E+12",
+        "#REF!",
+        "-",
+        "n/a",
+        " a",
+        "a ",
+        "415.0",
+        "NA",
+        "",
+        "a\tb",
+        "x" * 129,
+    ],
 )
 def test_what_is_plain_is_stored_as_it_is(text: str) -> None:
     if is_plain_id(text):

@@ -49,6 +49,8 @@ def test_a_flag_is_spelled_in_three_ways(cell: str, flag: bool) -> None:
         ("churned\nmaybe\n", "outcomes.0.churned", "must be true or false"),
         ("churned,customer_id\n1,c\n1\n", "outcomes.1", "2 fields are expected, as the header has"),
         ("churned,customer_id\n1,c,d\n", "outcomes.0", "2 fields are expected, as the header has"),
+        ("customer_id\nc1\ncustomer_id\n", "outcomes.1", "is the header once more"),
+        ("customer_id,churned,,\nc1,yes,, \n customer_id ,churned,,\n", "outcomes.1", "is the header once more"),
         ('customer_id\n"open\n', "line 2", "must be CSV: a quote is opened and not closed"),
         ('customer_id\n"a"b\n', "line 2", "must be CSV: "),
     ],
