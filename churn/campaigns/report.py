@@ -14,6 +14,7 @@ from churn.config.params import ProfitParams
 from churn.errors import InputError
 from churn.evaluation.profit import break_even
 from churn.store.contacts.campaign_counter import CampaignCounts
+from churn.store.predictions.cohort import LEAVERS_ONLY
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class CampaignReport:
     leaked : int
         Those of them whom the campaign contacted all the same.
     waiting : int
-        Of all of these, how many have no outcome yet. They are in none of the estimates.
+        Of all of these, how many have no outcome that counts. They are in none of the estimates.
     not_named, other_campaigns, beyond : int
         See `churn.store.contacts.campaign_counter.CampaignCounts`, there `elsewhere` for other campaigns.
     effect : Effect or None
@@ -175,7 +176,7 @@ def _why_unknown(counts: CampaignCounts) -> str:
     if not counts.held_out:
         return "nobody was held out: set CHURN_CONTROL_SHARE, so that the next campaign has a control group"
     if counts.waiting == flagged:
-        return "no outcome is known yet"
+        return f"of outcomes: {LEAVERS_ONLY}" if counts.leavers_only else "no outcome counts yet"
     if not counts.contacted:
         return "the campaign contacted nobody of those whom the model named: with whom would its customers be compared?"
     if not counts.customers.size:

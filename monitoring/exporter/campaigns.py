@@ -15,6 +15,8 @@ from churn.clock import now
 from churn.errors import StoreError
 from churn.store.contacts.campaign_counter import CampaignCounts
 from churn.store.contacts.records import Campaign
+from churn.store.maturity import label_maturity
+from churn.store.records import NO_LIMIT
 from churn.store.store import Store
 from monitoring.exporter.metrics import exported
 
@@ -44,10 +46,18 @@ class CampaignMetrics:
         Between two counts, at least.
     wait_seconds : float
         How long a scrape waits for a count.
+    label_maturity_seconds : float, optional
+        As of the settings: how old a prediction must be for its outcome to count; found from the outcomes by default.
     """
 
-    def __init__(self, pause_seconds: float = MIN_PAUSE_SECONDS, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        pause_seconds: float = MIN_PAUSE_SECONDS,
+        wait_seconds: float = WAIT_SECONDS,
+        label_maturity_seconds: float | None = None,
+    ) -> None:
         self._pause, self._wait = pause_seconds, wait_seconds
+        self._maturity_setting = label_maturity_seconds
         self._known: dict[str, _Measured] = {}
         self._thread: threading.Thread | None = None
         self._next = 0.0
@@ -69,10 +79,11 @@ class CampaignMetrics:
         began = time.monotonic()
         try:
             campaigns = [one for one in store.campaigns(newest=MAX_CAMPAIGNS) if one.last_contact_at >= now() - MAX_AGE]
+            until = label_maturity(store, self._maturity_setting, now()).until(now()) if campaigns else NO_LIMIT
             known = {one.name: self._known[one.name] for one in campaigns if one.name in self._known}
             for one in campaigns:
                 try:
-                    counts = store.count_campaign(one.name, SCORE_STEPS)
+                    counts = store.count_campaign(one.name, SCORE_STEPS, mature_until=until)
                 except StoreError:
                     continue  # what was known stays, with its time
                 if counts is None:

@@ -46,7 +46,7 @@ class MonitorCollector(Collector):
         self._settings = settings
         self._store: Store | None = None
         self._seconds = seconds
-        self._campaigns = CampaignMetrics()
+        self._campaigns = CampaignMetrics(label_maturity_seconds=settings.label_maturity_seconds if settings else None)
         self._lock = threading.Lock()
         self._reading: Future[list[Metric]] | None = None
 

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from churn.store.database.engine import translated
+from churn.store.predictions.cohort import Cohort
+from churn.store.records import NO_LIMIT
 from churn.store.tables import contacts, outcomes, predictions
 
 # Rows come to the store in about the order of their time. In SQLite, which has no index of it, only so many before and after
@@ -34,7 +36,7 @@ class CampaignCounts:
     contacted, leaked : int
         Of each, how many the campaign contacted.
     waiting : int
-        Of all of them, how many have no outcome yet.
+        Of all of them, how many have no outcome that counts.
     not_named : int
         Customers whom the campaign contacted though the model did not name them in that time.
     elsewhere : int
@@ -48,6 +50,8 @@ class CampaignCounts:
         Of the others with an outcome, by score: those who were to be contacted and those held out; and how many of each left.
     contacted_left : numpy.ndarray of int, shape (n,)
         Of those who were to be contacted and left, by score, how many this campaign or another one contacted.
+    leavers_only : bool
+        Whether outcomes seem to be told of those who left only (`Cohort.told_of_leavers`). Then none counts.
     """
 
     named: int
@@ -63,6 +67,7 @@ class CampaignCounts:
     customers: NDArray[np.int64]
     left: NDArray[np.int64]
     contacted_left: NDArray[np.int64]
+    leavers_only: bool = False
 
 
 class CampaignCounter:
@@ -71,7 +76,7 @@ class CampaignCounter:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def count(self, campaign: str, steps: int) -> CampaignCounts | None:
+    def count(self, campaign: str, steps: int, *, mature_until: datetime = NO_LIMIT) -> CampaignCounts | None:
         """Count the customers of a campaign.
 
         Parameters
@@ -79,6 +84,9 @@ class CampaignCounter:
         campaign : str
         steps : int
             In how many steps scores between 0 and 1 are told apart.
+        mature_until : datetime
+            Outcomes of predictions requested later do not count; see `churn.store.maturity`. Where those who left are known
+            sooner, both sides would seem to have left, and nobody to be saved. By default, all count.
 
         Returns
         -------
@@ -89,14 +97,17 @@ class CampaignCounter:
             members = _members(connection, campaign)
             if not members:
                 return None
-            each = _of_campaign(connection, campaign, steps)
+            each = _of_campaign(connection, campaign, steps, mature_until)
             if each is None:
                 return _summed([], members, None)
             same = each.subquery()
             groups = [_Group(*row) for row in connection.execute(sa.select(*same.c, sa.func.count()).group_by(*same.c))]
-        return _summed(groups, members, _chosen(groups))
+        alone = mature_until != NO_LIMIT and _told_of_leavers(groups, steps)
+        return _summed(groups, members, _chosen(groups), leavers_only=alone)
 
-    def count_parts(self, campaign: str, steps: int, part_of: PartOf) -> dict[str, CampaignCounts]:
+    def count_parts(
+        self, campaign: str, steps: int, part_of: PartOf, *, mature_until: datetime = NO_LIMIT
+    ) -> dict[str, CampaignCounts]:
         """Count the customers of a campaign part by part, such as by segment.
 
         Parameters
@@ -106,6 +117,8 @@ class CampaignCounter:
             As in `count`.
         part_of : callable
             Names the part that each of some customers belongs to, by the features that were logged.
+        mature_until : datetime
+            As in `count`.
 
         Returns
         -------
@@ -114,7 +127,7 @@ class CampaignCounter:
         """
         counted: dict[str, Counter[_Group]] = {}
         with translated(), self._engine.connect() as connection:
-            each = _of_campaign(connection, campaign, steps)
+            each = _of_campaign(connection, campaign, steps, mature_until)
             if each is None:
                 return {}
             query = each.add_columns(predictions.c.features)
@@ -123,13 +136,17 @@ class CampaignCounter:
                     alike = _Group(row.step, row.held_out, row.contacted, row.elsewhere, row.churned, 1)
                     counted.setdefault(part, Counter())[alike] += 1
         parts = {part: [one._replace(size=size) for one, size in of.items()] for part, of in counted.items()}
-        chosen = _chosen([one for groups in parts.values() for one in groups])
-        return {part: _summed(groups, sum(one.size for one in groups if one.contacted), chosen) for part, groups in parts.items()}
+        every = [one for groups in parts.values() for one in groups]
+        chosen, alone = _chosen(every), mature_until != NO_LIMIT and _told_of_leavers(every, steps)
+        return {
+            part: _summed(groups, sum(one.size for one in groups if one.contacted), chosen, leavers_only=alone)
+            for part, groups in parts.items()
+        }
 
     def versions(self, campaign: str) -> list[str]:
         """Return the versions of the model that named a campaign's customers, that of most of them first."""
         with translated(), self._engine.connect() as connection:
-            each = _of_campaign(connection, campaign, 1)
+            each = _of_campaign(connection, campaign, 1, NO_LIMIT)
             if each is None:
                 return []
             named = each.add_columns(predictions.c.model_version).subquery()
@@ -192,17 +209,21 @@ def _seqs(connection: sa.Connection, campaign: str, last: datetime) -> tuple[int
     return low - OUT_OF_ORDER, high + OUT_OF_ORDER
 
 
-def _of_campaign(connection: sa.Connection, campaign: str, steps: int) -> sa.Select[Any] | None:
+def _of_campaign(connection: sa.Connection, campaign: str, steps: int, mature_until: datetime) -> sa.Select[Any] | None:
     """Return the query for the customers of a campaign, each once; None if the store knows no prediction of theirs."""
     first, last, last_contact = campaign_span(connection, campaign)
     if first is None or last is None or last_contact is None:
         return None
     seqs = _seqs(connection, campaign, last) if connection.dialect.name == "sqlite" else None
-    return _query(campaign, steps, (first, last, last_contact), seqs)
+    return _query(campaign, steps, (first, last, last_contact), seqs, mature_until)
 
 
 def _query(
-    campaign: str, steps: int, times: tuple[datetime, datetime, datetime], seqs: tuple[int, int] | None
+    campaign: str,
+    steps: int,
+    times: tuple[datetime, datetime, datetime],
+    seqs: tuple[int, int] | None,
+    mature_until: datetime,
 ) -> sa.Select[tuple[int, bool, bool, bool, bool | None]]:
     p, c, o = predictions.c, contacts.c, outcomes.c
     first = sa.select(sa.func.min(p.seq)).where(p.requested_at.between(*times[:2]), p.churn, p.customer_id.is_not(None))
@@ -214,6 +235,7 @@ def _query(
         .where(c.customer_id == p.customer_id, c.campaign != campaign, c.contacted_at.between(times[0], times[2]))
         .correlate(predictions)
     )
+    mature = sa.and_(o.prediction_id == p.prediction_id, o.requested_at <= mature_until)
     step = sa.cast(sa.func.round(p.churn_probability * steps), sa.Integer)
     return (
         sa.select(
@@ -223,7 +245,7 @@ def _query(
             elsewhere.label("elsewhere"),
             o.churned.label("churned"),
         )
-        .select_from(predictions.join(outcomes, o.prediction_id == p.prediction_id, isouter=True))
+        .select_from(predictions.join(outcomes, mature, isouter=True))
         .where(p.seq.in_(first.group_by(p.customer_id)))
     )
 
@@ -235,7 +257,18 @@ def _chosen(groups: list[_Group]) -> tuple[int, int] | None:
     return (min(steps), max(steps)) if steps else None
 
 
-def _summed(groups: list[_Group], members: int, chosen: tuple[int, int] | None) -> CampaignCounts:
+def _told_of_leavers(groups: list[_Group], steps: int) -> bool:
+    """Return whether outcomes seem to be told of those who left only."""
+    known = [one for one in groups if one.churned is not None]
+    size = [one.size for one in known]
+    left = np.repeat(np.array([float(bool(one.churned)) for one in known]), size)
+    said = np.repeat(np.array([one.step / steps for one in known]), size)
+    return Cohort(sum(one.size for one in groups), len(left)).told_of_leavers(left, said)
+
+
+def _summed(groups: list[_Group], members: int, chosen: tuple[int, int] | None, *, leavers_only: bool = False) -> CampaignCounts:
+    if leavers_only:
+        groups = [one._replace(churned=None) for one in groups]
     known = [one for one in groups if one.churned is not None]
     within = [one for one in groups if chosen and chosen[0] <= one.step <= chosen[1]]
     compared = [one for one in within if one.churned is not None]
@@ -261,4 +294,5 @@ def _summed(groups: list[_Group], members: int, chosen: tuple[int, int] | None) 
         customers=customers,
         left=left,
         contacted_left=contacted_left,
+        leavers_only=leavers_only,
     )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from churn.store.database.chunks import chunks
-from churn.store.database.column_types import moments
 from churn.store.database.engine import translated
 from churn.store.tables import outcomes
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Numbers that are looked up, spread over all there are; where few of them exist, the newest rows are read instead.
 PROBES, MIN_FOUND, SEED = 20_000, 1_000, 17
@@ -71,15 +68,17 @@ class OutcomeDelays:
             return Delays(np.empty(0), np.empty(0))
         left, *times = zip(*rows, strict=True)
         churned = np.array(left, dtype=bool)
-        requested, observed, received = (_timestamps(moments(column)) for column in times)
+        requested, observed, received = (_timestamps(column) for column in times)
         known = np.where(received > now.timestamp(), observed, np.maximum(observed, received))
         seconds = np.maximum(known - requested, 0.0)
         return Delays(np.sort(seconds[churned]), np.sort(seconds[~churned]), now.timestamp() - float(requested.min()))
 
 
-def _timestamps(times: pd.Series) -> NDArray[np.float64]:
-    moments_utc: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return moments_utc.astype(np.int64) / 1e6
+def _timestamps(moments: Sequence[str | datetime]) -> NDArray[np.float64]:
+    """Return moments as the driver returns them (texts on SQLite, in UTC) in seconds. Who exports metrics imports no pandas."""
+    read = (datetime.fromisoformat(one) if isinstance(one, str) else one for one in moments)
+    aware = (one if one.tzinfo is not None else one.replace(tzinfo=UTC) for one in read)
+    return np.fromiter((one.timestamp() for one in aware), dtype=np.float64, count=len(moments))
 
 
 def _sample(connection: sa.Connection) -> list[Any]:

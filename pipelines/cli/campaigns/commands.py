@@ -61,18 +61,22 @@ def report(
     """
     from churn.campaigns.effect import SCORE_STEPS
     from churn.campaigns.report import make_report
+    from churn.clock import now
     from churn.config.params import load_params
     from churn.config.params_file import write_param
     from churn.config.settings import load_settings
     from churn.errors import InputError
+    from churn.store.maturity import label_maturity
 
     settings = load_settings()
     with opened_store() as store:
-        counts = store.count_campaign(name, SCORE_STEPS)
+        moment = now()
+        until = label_maturity(store, settings.label_maturity_seconds, moment).until(moment)
+        counts = store.count_campaign(name, SCORE_STEPS, mature_until=until)
         if counts is None:
             raise InputError(f"no contact of a campaign {name!r} is stored; `churn campaign list` names those there are")
         profit = load_params(settings.params).profit
-        found = add_segments(make_report(name, counts, profit), store, settings)
+        found = add_segments(make_report(name, counts, profit), store, settings, until)
     # What cannot be written is refused before anything is.
     acceptance = found.measured_acceptance() if write_params else None
     logged = log_report(found, profit, settings) if log else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.one_line import one_line
@@ -23,7 +24,7 @@ def report_lines(found: CampaignReport) -> Iterator[str]:
     leaked = f", of whom {found.leaked:,} were contacted all the same" if found.leaked else ""
     yield f"  held out             {found.held_out:,}{leaked}"
     if found.waiting:
-        yield f"  no outcome yet       {found.waiting:,}"
+        yield f"  no outcome yet       {found.waiting:,} (or too young to count)"
     if found.beyond:
         yield f"  other scores         {found.beyond:,} (not compared: the campaign contacted nobody with such a score)"
     if found.not_named:
@@ -67,7 +68,7 @@ def _segment_lines(found: CampaignReport) -> Iterator[str]:
             yield f"      {left}; saved {_shown(one.effect.saved, ',.0f')}"
 
 
-def add_segments(report: CampaignReport, store: Store, settings: Settings) -> CampaignReport:
+def add_segments(report: CampaignReport, store: Store, settings: Settings, mature_until: datetime) -> CampaignReport:
     """Say in a report what the campaign brought to each segment, as the model tells them apart that named most of its customers.
 
     Parameters
@@ -75,6 +76,8 @@ def add_segments(report: CampaignReport, store: Store, settings: Settings) -> Ca
     report : CampaignReport
     store : Store
     settings : Settings
+    mature_until : datetime
+        As the report was counted.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def add_segments(report: CampaignReport, store: Store, settings: Settings) -> Ca
         columns = segmenter.segments.columns
         return [segmenter.name([features.get(name) for name in columns]) for features in customers]
 
-    parts = store.count_campaign_parts(report.name, SCORE_STEPS, part_of)
+    parts = store.count_campaign_parts(report.name, SCORE_STEPS, part_of, mature_until=mature_until)
     return replace(report, segments=tuple(effects_by_segment(parts)), segments_of=versions[0])
 
 

@@ -70,7 +70,11 @@ def test_a_contacted_member_of_the_control_group_stays_in_it_and_is_told() -> No
     [
         (customers(), "the model named nobody"),
         (customers((300, 60, False, True)), "nobody was held out: set CHURN_CONTROL_SHARE"),
-        (customers((1, None, True, False), (1, None, False, True)), "no outcome is known yet"),
+        (customers((1, None, True, False), (1, None, False, True)), "no outcome counts yet"),
+        (
+            replace(customers((1, None, True, False), (1, None, False, True)), leavers_only=True),
+            "of outcomes: they seem to be told of those who left only",
+        ),
         (customers((1, None, True, False), (1, 1, False, True)), "outcomes are known of one side only"),
         (customers((1, 1, True, False), (1, 1, False, False)), "contacted nobody of those whom the model named"),
     ],

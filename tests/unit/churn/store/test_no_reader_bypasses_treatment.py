@@ -22,6 +22,7 @@ OTHERS = {
     "churn/store/retention.py": "removes them",
 }
 READ = ("read_outcomes", "read_predictions", "compare_shadow")
+WAIT = (*READ, "realized", "count_campaign", "count_campaign_parts")
 GOES_THROUGH = {"learnable", "mark_columns"}
 
 
@@ -51,6 +52,21 @@ def test_every_module_that_reads_outcomes_is_known() -> None:
         "churn/store/predictions/window_reader.py",
         "churn/store/shadow.py",
     }
+
+
+def test_every_reader_is_told_from_which_age_on_outcomes_count() -> None:
+    forgotten, found = [], set()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            text = path.read_text()
+            for node in ast.walk(ast.parse(text)) if any(f".{name}(" in text for name in WAIT) else ():
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WAIT):
+                    continue
+                found.add(node.func.attr)
+                if not {"mature", "mature_until"} & {keyword.arg for keyword in node.keywords}:
+                    forgotten.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not forgotten
+    assert found == set(WAIT)
 
 
 def test_every_reader_is_told_how_long_a_contact_is_in_effect() -> None:

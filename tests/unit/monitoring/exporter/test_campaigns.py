@@ -59,6 +59,13 @@ def test_it_says_what_the_report_says(store: Store) -> None:
     assert found["churn_campaign_measured_timestamp_seconds", "may"] == pytest.approx(now().timestamp(), abs=60)
 
 
+def test_outcomes_of_young_predictions_do_not_count(store: Store) -> None:
+    run_campaign(store, "may", now() - timedelta(days=40), left=20, left_held_out=15)
+    found = told(CampaignMetrics(wait_seconds=30, label_maturity_seconds=41 * 86_400.0), store)
+    assert found["churn_campaign_customers", "may", "waiting"] == CUSTOMERS
+    assert not [key for key in found if key[0] == "churn_campaign_saved"]
+
+
 def test_nothing_is_claimed_where_nothing_can_be_known(store: Store) -> None:
     store.write_contacts([Contact(now(), customer_id="stranger", campaign="may")])
     found = told(CampaignMetrics(wait_seconds=30), store)
@@ -86,9 +93,9 @@ def test_a_scrape_does_not_wait_for_a_long_count(store: Store, monkeypatch: pyte
     run_campaign(store, "may", now() - timedelta(days=40), left=20, left_held_out=15)
     goes_on, count = threading.Event(), store.count_campaign
 
-    def slow(campaign: str, steps: int) -> object:
+    def slow(campaign: str, steps: int, *, mature_until: datetime) -> object:
         assert goes_on.wait(60)
-        return count(campaign, steps)
+        return count(campaign, steps, mature_until=mature_until)
 
     monkeypatch.setattr(store, "count_campaign", slow)
     metrics = CampaignMetrics(wait_seconds=0)
@@ -106,7 +113,7 @@ def test_what_was_known_stays_while_a_campaign_cannot_be_counted(store: Store, m
     metrics = CampaignMetrics(pause_seconds=0, wait_seconds=30)
     before = told(metrics, store)
 
-    def fail(campaign: str, steps: int) -> object:
+    def fail(campaign: str, steps: int, *, mature_until: datetime) -> object:
         raise StoreError("canceling statement due to statement timeout")
 
     monkeypatch.setattr(store, "count_campaign", fail)

@@ -10,7 +10,7 @@ import pytest
 
 from churn.campaigns.effect import SCORE_STEPS, estimate_effect
 from churn.store.contacts.records import Contact
-from churn.store.records import Outcome
+from churn.store.records import EPOCH, NO_LIMIT, Outcome
 from churn.store.store import Store
 from tests.unit.churn.campaigns.counted import by_score
 from tests.unit.churn.store.contacts.row_by_row import CampaignCustomers, read_campaign
@@ -140,3 +140,55 @@ def test_parts_add_up_to_the_whole(store: Store, seed: int) -> None:
     assert store.campaign_versions("may") == ["1"]
     assert store.campaign_versions("nobody's") == []
     assert store.count_campaign_parts("nobody's", SCORE_STEPS, dealt) == {}
+
+
+DAY = timedelta(days=1)
+
+
+def half_leave(store: Store, told: set[int], asked: int = 400) -> list[bool]:
+    """Name 400, hold every fourth out, contact the others; half would leave, and every third of those who are contacted stays."""
+    at = [NOON + n // (400 // 4) * DAY for n in range(asked)]
+    store.write_predictions(
+        [prediction(n, churn_probability=0.5, churn=True, held_out=n % 4 == 0, requested_at=at[n]) for n in range(asked)]
+    )
+    store.write_contacts([Contact(at[n], customer_id=f"c{n}", campaign="may") for n in range(asked) if n % 4])
+    left = [n // 4 % 2 == 0 and (n % 4 == 0 or n // 8 % 3 > 0) for n in range(asked)]
+    store.write_outcomes([Outcome(left[n], at[n] + DAY, f"p{n}") for n in range(asked) if left[n] or n in told])
+    return left
+
+
+def test_early_leavers_do_not_say_that_nobody_was_saved(store: Store) -> None:
+    """Those who left are known; who stayed is known of the first day alone."""
+    half_leave(store, set(range(100)))
+    known = {}
+    for until in (NO_LIMIT, NOON):
+        counted = store.count_campaign("may", SCORE_STEPS, mature_until=until)
+        (part,) = store.count_campaign_parts("may", SCORE_STEPS, lambda c: ["all"] * len(c), mature_until=until).values()
+        assert counted is not None
+        assert (part.customers.tolist(), part.left.tolist()) == (counted.customers.tolist(), counted.left.tolist())
+        assert (counted.named, counted.held_out, counted.leavers_only) == (300, 100, False)
+        effect = estimate_effect(counted.customers, counted.left)
+        assert effect is not None
+        assert effect.acceptance is not None
+        known[until] = counted.waiting, effect.acceptance.value
+    assert known[NOON][0] == 300
+    assert known[NOON][1] == pytest.approx(1 / 3, abs=0.06)
+    assert known[NO_LIMIT][1] < 0.2, "at once, it looks as if fewer were saved"
+    none = store.count_campaign("may", SCORE_STEPS, mature_until=EPOCH)
+    assert none is not None
+    assert (none.waiting, none.customers.size) == (400, 0)
+
+
+@pytest.mark.parametrize(("told", "alone"), [(set(range(0, 400, 50)), True), (set(range(0, 400, 2)), False)])
+def test_of_a_campaign_of_which_leavers_alone_are_told_nothing_is_said(store: Store, told: set[int], *, alone: bool) -> None:
+    left = half_leave(store, told)
+    until = NOON + 30 * DAY
+    counted = store.count_campaign("may", SCORE_STEPS, mature_until=until)
+    parts = store.count_campaign_parts("may", SCORE_STEPS, lambda c: [str(len(one)) for one in c], mature_until=until)
+    assert counted is not None
+    assert {one.leavers_only for one in (counted, *parts.values())} == {alone}
+    unknown = 400 - sum(gone or n in told for n, gone in enumerate(left))
+    assert (counted.waiting, counted.customers.size == 0) == (400 if alone else unknown, alone)
+    at_once = store.count_campaign("may", SCORE_STEPS)
+    assert at_once is not None
+    assert (at_once.waiting, at_once.leavers_only) == (unknown, False), "nobody asked for a whole cohort"

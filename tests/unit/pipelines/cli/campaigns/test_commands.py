@@ -51,7 +51,7 @@ def test_a_report_says_what_a_campaign_brought_or_that_it_is_not_known(churn: Ch
     store.write_contacts([Contact(NOON, customer_id=f"c{n}", campaign="may") for n in range(400) if n % 4])
     unknown = churn("campaign", "report", "may").out
     assert "300, of whom 300 were contacted" in unknown
-    assert "not known: no outcome is known yet" in unknown
+    assert "not known: no outcome counts yet" in unknown
     store.write_outcomes([Outcome(n % 4 == 0 or n % 8 == 1, NOON, f"p{n}") for n in range(400)])
     store.close()
     said = churn("campaign", "report", "may", "--json")

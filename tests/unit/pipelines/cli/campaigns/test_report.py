@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from churn.campaigns.report import CampaignReport
 from churn.config.settings import Settings
 from churn.errors import RegistryError, StoreError
 from churn.store.contacts.campaign_counter import CampaignCounts
+from churn.store.records import NO_LIMIT
 from pipelines.cli.campaigns.report import add_segments, report_lines
 
 EFFECT = Effect(1_900, 1_100, 150, 200, Interval(1_205.4, 990.6, 1_420.2), Interval(0.456, 0.4, 0.512), 5, 0.9, 1_000.0)
@@ -55,7 +57,7 @@ def test_who_is_not_compared_is_counted() -> None:
     odd = replace(KNOWN, leaked=1_001, waiting=1_002, beyond=1_003, not_named=1_004, other_campaigns=1_005)
     assert list(report_lines(odd))[2:7] == [
         "  held out             1,200, of whom 1,001 were contacted all the same",
-        "  no outcome yet       1,002",
+        "  no outcome yet       1,002 (or too young to count)",
         "  other scores         1,003 (not compared: the campaign contacted nobody with such a score)",
         "  contacted, not named 1,004 (not compared)",
         "  in another campaign  1,005: what it brought to those who are compared is in the figures below",
@@ -95,8 +97,8 @@ class FakeStore:
         assert name == "may"
         return self.versions
 
-    def count_campaign_parts(self, name: str, steps: int, part_of: Any) -> dict[str, CampaignCounts]:
-        assert (name, steps) == ("may", SCORE_STEPS)
+    def count_campaign_parts(self, name: str, steps: int, part_of: Any, *, mature_until: datetime) -> dict[str, CampaignCounts]:
+        assert (name, steps, mature_until) == ("may", SCORE_STEPS, NO_LIMIT)
         none = np.zeros((2, 0), np.int64)
         # Nothing is known of `b`; a customer may lack a column.
         return {part: CampaignCounts(named=named, contacted=0, held_out=0, leaked=0, waiting=0, not_named=0, elsewhere=0,
@@ -122,7 +124,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def segmented(store: FakeStore, home: Path) -> CampaignReport:
-    return add_segments(replace(KNOWN, segments_of=""), store, Settings(home=home))  # type: ignore[arg-type]
+    return add_segments(replace(KNOWN, segments_of=""), store, Settings(home=home), NO_LIMIT)  # type: ignore[arg-type]
 
 
 def test_customers_are_told_apart_by_the_version_that_named_most_of_them(loaded: dict[str, Any], tmp_path: Path) -> None:
