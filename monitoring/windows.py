@@ -12,8 +12,8 @@ import numpy as np
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.store.cohort import LEAVERS_ONLY, Cohort
 from churn.store.maturity import Maturity, label_maturity
-from churn.store.predictions.cohort import LEAVERS_ONLY, Cohort
 from churn.store.predictions.window_reader import Span, empty_part
 from churn.store.records import EPOCH, MonitorRun
 from churn.store.store import Store

@@ -13,8 +13,8 @@ from churn.campaigns.effect import Effect, Interval, estimate_effect
 from churn.config.params import ProfitParams
 from churn.errors import InputError
 from churn.evaluation.profit import break_even
+from churn.store.cohort import LEAVERS_ONLY
 from churn.store.contacts.campaign_counter import CampaignCounts
-from churn.store.predictions.cohort import LEAVERS_ONLY
 
 
 @dataclass(frozen=True)

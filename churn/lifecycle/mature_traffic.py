@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.contract import Contract
+from churn.store.cohort import LEAVERS_ONLY, Cohort
 from churn.store.maturity import Maturity, label_maturity
-from churn.store.predictions.cohort import LEAVERS_ONLY, Cohort
 from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.marks import CONTACT_EFFECT

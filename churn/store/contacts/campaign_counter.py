@@ -12,8 +12,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from churn.store.cohort import Cohort
 from churn.store.database.engine import translated
-from churn.store.predictions.cohort import Cohort
 from churn.store.records import NO_LIMIT
 from churn.store.tables import contacts, outcomes, predictions
 

@@ -10,9 +10,9 @@ import pytest
 
 from churn.contract import Contract
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
+from churn.store.cohort import Cohort
 from churn.store.contacts.records import Contact
 from churn.store.maturity import Maturity
-from churn.store.predictions.cohort import Cohort
 from churn.store.records import Outcome
 from churn.store.store import Store
 from churn.store.treatment.selection import Selection

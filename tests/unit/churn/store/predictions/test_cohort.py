@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from churn.errors import StoreError
-from churn.store.predictions.cohort import Cohort
+from churn.store.cohort import Cohort
 from churn.store.store import Store
 from tests.unit.churn.store.rows import NOON, outcome, prediction
 
