@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -171,6 +172,43 @@ def test_ctrl_c_while_the_commands_are_read_is_one_line(
     with pytest.raises(SystemExit) as ended:
         entry.main()
     assert (ended.value.code, capsys.readouterr().err) == (130, "churn: stopped before it was finished\n")
+
+
+@pytest.fixture
+def default_handlers() -> Iterator[None]:
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("default_handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_kill_and_a_closed_terminal_stop_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    taken_down = []
+
+    class Stopped:
+        def main(self) -> None:
+            try:
+                signal.raise_signal(number)
+            finally:
+                taken_down.append(number)
+
+    monkeypatch.setitem(sys.modules, "pipelines.cli.main", Stopped())
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "churn: stopped before it was finished\n")
+    assert taken_down
+
+
+@pytest.mark.usefixtures("default_handlers")
+def test_what_nohup_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    entry.stop_as_by_ctrl_c()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    signal.raise_signal(signal.SIGHUP)
 
 
 @pytest.mark.parametrize("command", [("data", "validate"), ("data", "describe"), ("drift",)])
