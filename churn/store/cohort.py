@@ -57,11 +57,24 @@ class Cohort(NamedTuple):
         >>> Cohort(1_000, 990).told_of_leavers(np.array([1.0] * 8 + [0.0] * 2), np.full(10, 0.5))
         False
         """
-        if 2 * self.unknown <= self.predictions:
-            return False
         known = ~np.isnan(left)
-        rate = float(left[known].mean()) if known.any() else 0.0
-        return rate > 0.5 and rate - float(probability[known].mean()) > MAX_EXCESS
+        return bool(known.any()) and self.seems_of_leavers(float(left[known].mean()), float(probability[known].mean()))
+
+    def seems_of_leavers(self, rate: float, expected: float) -> bool:
+        """Return the same as `told_of_leavers`, by two shares.
+
+        Parameters
+        ----------
+        rate : float
+            The share of the known outcomes that are of leavers, in [0, 1].
+        expected : float
+            The share that was predicted of them, in [0, 1].
+
+        Returns
+        -------
+        bool
+        """
+        return 2 * self.unknown > self.predictions and rate > 0.5 and rate - expected > MAX_EXCESS
 
     def __str__(self) -> str:
         """Return both in words, with the share."""

@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from churn.store.cohort import Cohort
 from churn.store.database.engine import translated
 from churn.store.database.watermark import find_watermark
 from churn.store.records import NO_LIMIT
@@ -67,6 +68,8 @@ class ShadowComparison:
         Share of requests on which they decide differently, in [0, 1].
     labelled : int
         Requests whose outcome is known, and mature, of customers who were not acted on.
+    leavers_only : bool
+        Whether outcomes seem to be told of those who left only (`churn.store.cohort`); then there are no scores.
     brier, brier_champion, log_loss, log_loss_champion : float or None
         On the labelled requests, each weighted by how many it stands for (`churn.store.treatment.selection`); None if there are
         none, or if it is not known for whom they stand.
@@ -81,6 +84,7 @@ class ShadowComparison:
     brier_champion: float | None = None
     log_loss: float | None = None
     log_loss_champion: float | None = None
+    leavers_only: bool = False
 
 
 class ShadowPredictions:
@@ -119,18 +123,22 @@ class ShadowPredictions:
         both = shadow_predictions.join(predictions, predictions.c.prediction_id == shadow.prediction_id)
         difference = shadow.churn_probability - predictions.c.churn_probability
         disagreed = sa.case((shadow.churn != predictions.c.churn, 1.0), else_=0.0)
-        summary = sa.select(
-            sa.func.count(), sa.func.avg(difference), sa.func.avg(sa.func.abs(difference)), sa.func.avg(disagreed)
-        )
+        mature = sa.func.sum(sa.case((predictions.c.requested_at <= mature_until, 1), else_=0))
+        means = (sa.func.avg(difference), sa.func.avg(sa.func.abs(difference)), sa.func.avg(disagreed))
+        summary = sa.select(sa.func.count(), mature, *means)
         with translated(), self._engine.connect() as connection:
-            n, mean, absolute, rate = connection.execute(summary.select_from(both).where(shadow.model_version == version)).one()
-            rows = _labelled(connection, version, mature_until, contact_effect)
+            found = connection.execute(summary.select_from(both).where(shadow.model_version == version)).one()
+            every = _labelled(connection, version, mature_until)
+            rows = learnable(connection, every, contact_effect) if len(every) else every
+        n, asked, mean, absolute, rate = found
         if not n:
             return None
+        cohort, rows = Cohort(int(asked), len(every)), rows[rows["churned"].notna()]
         common = (int(n), float(mean), float(absolute), float(rate))
         weight = rows["weight"].to_numpy(dtype=np.float64) if "weight" in rows else None
-        if rows.empty or (weight is not None and np.isnan(weight).any()):
-            return ShadowComparison(*common, labelled=len(rows))
+        alone = mature_until != NO_LIMIT and cohort.told_of_leavers(every["churned"].to_numpy(), every["champion"].to_numpy())
+        if rows.empty or alone or (weight is not None and np.isnan(weight).any()):
+            return ShadowComparison(*common, labelled=len(rows), leavers_only=alone)
         challenger, champion, churned = (rows[name].to_numpy(dtype=np.float64) for name in ("shadow", "champion", "churned"))
         return ShadowComparison(
             *common,
@@ -211,8 +219,8 @@ def list_shadow_versions(connection: sa.Connection) -> list[str]:
     return versions
 
 
-def _labelled(connection: sa.Connection, version: str, mature_until: datetime, contact_effect: timedelta) -> pd.DataFrame:
-    """Return both answers to each request whose outcome may be learned from."""
+def _labelled(connection: sa.Connection, version: str, mature_until: datetime) -> pd.DataFrame:
+    """Return both answers to each request whose outcome is known, and mature."""
     import pandas as pd
 
     shadow, p, o = shadow_predictions.c, predictions.c, outcomes.c
@@ -227,10 +235,7 @@ def _labelled(connection: sa.Connection, version: str, mature_until: datetime, c
     )
     names = ["outcome_seq", "requested_at", "shadow", "champion", "churned"]
     rows = pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=names)
-    if rows.empty:
-        return rows
-    rows = learnable(connection, rows.astype({"churned": "float64"}).assign(churn_probability=rows["champion"]), contact_effect)
-    return rows[rows["churned"].notna()]
+    return rows.astype({"churned": "float64"}).assign(churn_probability=rows["champion"])
 
 
 def _brier(probabilities: np.ndarray, churned: np.ndarray, weight: np.ndarray | None) -> float:

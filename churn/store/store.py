@@ -70,7 +70,9 @@ class Store:
         window = WindowReader(engine)
         self.find_span = window.find_span
         self.iter_predictions = window.iter_parts
-        self.count_cohort = CohortCounter(engine).count
+        cohorts = CohortCounter(engine)
+        self.count_cohort = cohorts.count
+        self.seems_of_leavers = cohorts.seems_of_leavers
         self.read_last_seen = LastSeenReader(engine).read
 
         shadow = ShadowPredictions(engine)

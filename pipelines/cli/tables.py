@@ -124,6 +124,8 @@ def shadow_table(compared: ShadowComparison) -> Table:
             f"Brier score of {compared.labelled} that came true", *map(_score_or_blank, (compared.brier, compared.brier_champion))
         )
         table.add_row("log loss of these", *map(_score_or_blank, (compared.log_loss, compared.log_loss_champion)))
+    if compared.leavers_only:
+        table.add_row("outcomes seem to be told of leavers only", "", "")
     return table
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from churn.clock import now
+from churn.store.records import NO_LIMIT
 
 if TYPE_CHECKING:
     from churn.store.maturity import Maturity
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 # No request waits for these calls, but a thread does.
 TIMEOUT_SECONDS = 30.0
-# How long an estimate of the maturity holds.
+# How long an estimate of the maturity holds, and whether leavers alone are told.
 MATURITY_SECONDS = 60.0
 
 
@@ -73,6 +74,7 @@ class LazyComparisonStore:
         self._control_share, self._contact_effect = control_share, contact_effect
         self._maturity_setting = label_maturity_seconds
         self._maturity: tuple[float, Maturity] | None = None
+        self._leavers_only: dict[tuple[str, datetime], bool] = {}
         self._store: Store | None = None
         self._opening = threading.Lock()
 
@@ -97,9 +99,11 @@ class LazyComparisonStore:
         Returns
         -------
         list of Realized
+            None while they seem to be told of those who left only (`churn.store.cohort`): a model with lower probabilities
+            would look worse than it is. They wait.
         """
         store, until = self._opened(), self._mature_until()
-        if until < since:
+        if until < since or self._told_of_leavers(version, since, until):
             return []
         mature = (mature_until, until)
         return store.realized(
@@ -123,7 +127,15 @@ class LazyComparisonStore:
 
         if self._maturity is None or time.monotonic() - self._maturity[0] > MATURITY_SECONDS:
             self._maturity = time.monotonic(), label_maturity(self._opened(), self._maturity_setting, now())
+            self._leavers_only.clear()
         return self._maturity[1].until(now())
+
+    def _told_of_leavers(self, version: str, since: datetime, until: datetime) -> bool:
+        if until >= NO_LIMIT:
+            return False  # outcomes count at once, and nobody waits for a whole cohort
+        if (version, since) not in self._leavers_only:
+            self._leavers_only[version, since] = self._opened().seems_of_leavers(version, (since, until))
+        return self._leavers_only[version, since]
 
     def _opened(self) -> Store:
         from churn.store.store import Store

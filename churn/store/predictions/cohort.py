@@ -47,3 +47,32 @@ class CohortCounter:
         with translated(), self._engine.connect() as connection:
             every, labelled = connection.execute(sa.select(asked.scalar_subquery(), known.scalar_subquery())).one()
         return Cohort(max(every, labelled), labelled)
+
+    def seems_of_leavers(self, model_version: str, times: tuple[datetime, datetime]) -> bool:
+        """Return whether outcomes of a model's predictions seem to be told of those who left only (`Cohort.told_of_leavers`).
+
+        Parameters
+        ----------
+        model_version : str
+        times : (datetime, datetime)
+            When the first and the last prediction were requested, at most.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        StoreError
+            If the store is away.
+        """
+        o = outcomes.c
+        means = [sa.func.avg(one) for one in (sa.cast(o.churned, sa.Integer), o.churn_probability)]
+        ends = [end(one) for one in (o.prediction_seq, o.requested_at) for end in (sa.func.min, sa.func.max)]
+        query = sa.select(*means, *ends).where(o.model_version == model_version, o.requested_at.between(*times))
+        with translated(), self._engine.connect() as connection:
+            rate, expected, first, last, begin, end = connection.execute(query).one()
+        if rate is None:
+            return False
+        cohort = self.count(seqs=(first, last), times=(begin, end), model_version=model_version)
+        return cohort.seems_of_leavers(float(rate), float(expected))

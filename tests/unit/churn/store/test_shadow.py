@@ -106,6 +106,25 @@ def test_a_challenger_is_compared_on_mature_outcomes(store: Store) -> None:
     assert (found.n, found.labelled, found.brier) == (2, 1, pytest.approx(0.9**2))
 
 
+@pytest.mark.parametrize(("told", "alone"), [(range(8), True), (range(20), False)])
+def test_nobody_is_judged_by_leavers_alone(store: Store, told: range, *, alone: bool) -> None:
+    """Six of 20 left; the first are told, six who left and some who stayed. The challenger is too low, the champion too high."""
+    store.write_predictions([champion(n, 0.4) for n in range(20)])
+    store.write_shadow([challenger(n, 0.3) for n in range(20)])
+    store.write_outcomes([Outcome(n < 6, NOON, f"p{n}") for n in told])
+    late = NOON + timedelta(days=1)
+    found = store.compare_shadow("2", mature_until=late)
+    assert found is not None
+    assert (found.labelled, found.leavers_only, found.brier is None) == (len(told), alone, alone)
+    at_once = store.compare_shadow("2")
+    assert at_once is not None
+    assert at_once.brier is not None
+    assert (at_once.brier < (at_once.brier_champion or 0)) is not alone, "by leavers alone, the better one is the worse one"
+    young = store.compare_shadow("2", mature_until=NOON)
+    assert young is not None
+    assert (young.labelled, young.leavers_only) == (1, False)
+
+
 def test_an_error_of_writing_never_repeats_what_was_to_be_written(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     with store.engine.begin() as connection:

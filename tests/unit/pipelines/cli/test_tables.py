@@ -65,3 +65,5 @@ def test_scores_are_shown_once_something_came_true() -> None:
     ]
     scored = cells(shadow_table(comparison(labelled=4, brier=0.1, brier_champion=0.2, log_loss=0.0, log_loss_champion=None)))
     assert scored[3:] == [["Brier score of 4 that came true", "0.1000", "0.2000"], ["log loss of these", "0.0000", ""]]
+    doubtful = cells(shadow_table(comparison(leavers_only=True)))
+    assert doubtful[3:] == [["outcomes seem to be told of leavers only", "", ""]]

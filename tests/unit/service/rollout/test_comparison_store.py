@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,3 +72,22 @@ def test_a_probation_younger_than_its_labels_judges_none_and_asks_for_none(url: 
     store = LazyComparisonStore(url, 30 * 86_400.0, 0.0, CONTACT_EFFECT)
     assert store.realized("1", since=now() - DAY, after_outcome_seq=0, mature_until=EPOCH, limit=100) == []
     store.close()
+
+
+@pytest.mark.parametrize("stayers_told", [4, 60])
+def test_while_leavers_alone_are_told_none_judges_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stayers_told: int
+) -> None:
+    """A fifth leaves, as the model says. If almost nobody else is told, every model with lower probabilities looks worse."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    asked = now() - 40 * DAY
+    with closing(Store.open(url)) as store:
+        store.write_predictions([prediction(n, requested_at=asked, churn_probability=0.2) for n in range(200)])
+        stayed = [n for n in range(200) if n % 5][:stayers_told]
+        known = [*range(0, 200, 5), *stayed]
+        store.write_outcomes([Outcome(n % 5 == 0, asked + DAY * (30 if n % 5 else 1), f"p{n}") for n in known])
+    moment = now() - timedelta(minutes=10)
+    monkeypatch.setattr(comparison_store, "now", lambda: moment)
+    found = ask(url, 30 * 86_400.0)
+    assert (len(found), sum(found)) == ((0, 0) if stayers_told == 4 else (100, 40))
+    assert len(ask(url, 0.0)) == 40 + stayers_told, "at once, nobody waits for a whole cohort"

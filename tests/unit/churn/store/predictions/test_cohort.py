@@ -67,3 +67,19 @@ def test_outcomes_of_leavers_alone_are_known_by_what_is_missing(
     assert Cohort(1_000, labelled).told_of_leavers(outcomes, np.full(labelled, said)) is told_of_leavers
     aside = np.concatenate([outcomes, np.full(50, np.nan)])
     assert Cohort(1_000, labelled).told_of_leavers(aside, np.full(labelled + 50, said)) is told_of_leavers
+
+
+@pytest.mark.parametrize(("stayers_told", "alone"), [(2, True), (30, False)])
+def test_the_store_tells_the_same_of_one_model_s_answers_of_a_time(store: Store, stayers_told: int, *, alone: bool) -> None:
+    """Of 40 predictions ten customers left; of those who stayed some are told. Of another model, and before, all stayed."""
+    rows = [prediction(n, churn_probability=0.25, model_version="2" if n >= 60 else "1") for n in range(100)]
+    store.write_predictions(rows)
+    gone, stayed = range(20, 60, 4), [n for n in range(20, 60) if n % 4]
+    told = [*range(20), *gone, *stayed[:stayers_told], *range(60, 100)]
+    store.write_outcomes([outcome(f"p{n}", churned=n in gone) for n in told])
+    times = rows[20].requested_at, rows[59].requested_at
+    left = np.where(np.arange(10 + stayers_told) < 10, 1.0, 0.0)
+    assert Cohort(40, 10 + stayers_told).told_of_leavers(left, np.full(len(left), 0.25)) is alone
+    assert store.seems_of_leavers("1", times) is alone
+    assert not store.seems_of_leavers("1", (rows[0].requested_at, times[1]))
+    assert not store.seems_of_leavers("2", times)
