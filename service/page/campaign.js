@@ -1,12 +1,9 @@
 
 // A campaign: a file goes to the service piece by piece, and comes back as a ranked list.
 (() => {
-  const ROWS = 1000;
-  const MAX_LINE = 2 ** 20;
   const SHOWN = 100;
-  const TRIES = 20;
-  // What programs tell Excel above the header, for which the service needs it as well.
-  const NOTE = /^sep=[,;\t|]\s*$/i;
+  const TRIES = 20, LOST_TRIES = 6;
+  const NO_ANSWER = "The service cannot be reached, or gave no answer that can be read. Try again.";
   const byId = (id) => document.getElementById(id);
   const number = (value, digits = 0) => value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
   const wait = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });
@@ -16,72 +13,29 @@
   let list = "";
   let stopping = new AbortController();
 
-  // What a file says next, as text; what is wrong here is the file's fault, and not the network's.
-  async function readOn(reader, decoder) {
-    let read;
+  // The answer, or null if there is none that can be read: the connection was lost, or a proxy has answered.
+  async function answerTo(piece) {
+    const headers = {...keyHeaders(), "Content-Type": "text/csv"};
     try {
-      read = await reader.read();
-    } catch {
-      throw new Error("The file cannot be read: it was changed, moved or deleted since, or is a folder. Choose it again.");
+      const response = await fetch("campaign/candidates", {
+        method: "POST", headers, body: piece.body, cache: "no-store", signal: stopping.signal,
+      });
+      return {response, body: await response.json()};
+    } catch (problem) {
+      if (stopping.signal.aborted) throw problem;
+      return null;
     }
-    try {
-      return {done: read.done, value: decoder.decode(read.value, {stream: !read.done})};
-    } catch {
-      throw new Error("The file is not UTF-8 text: save it as “CSV UTF-8”.");
-    }
-  }
-
-  // Rows of a CSV file, with the header apart; a line break within quotes ends no row. A row ends as \n, \r\n, or \r alone.
-  async function* piecesOf(file) {
-    const reader = file.stream().getReader(), decoder = new TextDecoder("utf-8", {fatal: true});
-    let text = "", scanned = 0, quoted = false, header = null, rows = [], first = 1, read = 0;
-    for (let ended = false; !ended;) {
-      const {done, value} = await readOn(reader, decoder);
-      ended = done;
-      text += done ? `${value}\n` : value;
-      let begin = 0;
-      for (let at = scanned; at < text.length; at += 1) {
-        const code = text.charCodeAt(at);
-        if (code === 34) quoted = !quoted;
-        else if ((code === 10 || (code === 13 && at + 1 < text.length && text.charCodeAt(at + 1) !== 10))
-          && (!quoted || (ended && at === text.length - 1))) {
-          const row = text.slice(begin, at + 1);
-          read += row.length;
-          begin = at + 1;
-          if (!row.trim()) continue;
-          if (header === null) header = row;
-          else if (NOTE.test(header)) header += row;
-          else rows.push(row);
-          if (rows.length === ROWS) {
-            yield {body: header + rows.join(""), first, share: read / file.size};
-            first += rows.length;
-            rows = [];
-          }
-        }
-      }
-      text = text.slice(begin);
-      // Of a \r at the end it is not known yet whether a \n follows.
-      scanned = text.length - text.endsWith("\r");
-      if (text.length > MAX_LINE) throw new Error("The file has a line of more than a megabyte: is it CSV?");
-    }
-    if (rows.length) yield {body: header + rows.join(""), first, share: 1};
-    else if (first === 1) throw new Error("The file has no customers: a header and a line each are needed.");
   }
 
   async function ask(piece) {
     for (let tried = 1; ; tried += 1) {
-      const key = byId("key").value;
-      const response = await fetch("campaign/candidates", {
-        method: "POST",
-        headers: {...(key ? {"X-API-Key": key} : {}), "Content-Type": "text/csv"},
-        body: piece.body,
-        cache: "no-store",
-        signal: stopping.signal,
-      });
-      const body = await response.json();
-      if (response.ok) return body;
-      const later = response.headers.get("Retry-After");
-      if (!later || tried === TRIES) throw new Error(problemOf(body, piece));
+      const answer = await answerTo(piece);
+      if (answer?.response.ok) return answer.body;
+      // What was scored before is not lost with a connection.
+      const lost = piece.first > 1 && tried < LOST_TRIES ? 2 ** (tried - 1) : null;
+      const later = answer ? answer.response.headers.get("Retry-After") : lost;
+      if (!later || tried === TRIES) throw new Error(answer ? problemOf(answer.body, piece) : NO_ANSWER);
+      if (!answer) byId("campaign-status").textContent = "No answer; it is asked again …";
       await wait(Math.min(30, Number(later) || 1));
       stopping.signal.throwIfAborted();
     }
@@ -105,11 +59,11 @@
       }
       Object.assign(found, {header: body.header, version: body.model_version, currency: body.currency});
       found.customers += body.customers;
-      for (const one of body.candidates) {
-        if (names.has(one.customer_id)) throw new Error(`Two customers have the id ${one.customer_id}: whom would a call reach?`);
-        names.add(one.customer_id);
-        found.candidates.push(one);
+      for (const name of body.customer_ids) {
+        if (names.has(name)) throw new Error(`Two customers have the id ${name}: whom would a call reach?`);
+        names.add(name);
       }
+      for (const one of body.candidates) found.candidates.push(one);
       for (const gain of body.others_gain) found.others.push(gain);
       for (const [why, count] of Object.entries(body.left_out)) found.left[why] = (found.left[why] ?? 0) + count;
       byId("progress").value = Math.min(1, piece.share);
@@ -131,11 +85,14 @@
   }
 
   function limitOf() {
-    const [top, budget] = ["campaign-top", "campaign-budget"].map((id) => {
-      const field = byId(id);
-      if (!field.validity.valid) throw new Error(`${field.labels[0].firstChild.textContent.trim()}: ${field.validationMessage}`);
-      return field.value === "" ? null : Number(field.value);
+    const [top, budget] = [["campaign-top", /^\d+$/, "12"], ["campaign-budget", /^(\d+\.?\d*|\.\d+)$/, "1234.50"]].map(([id, plain, so]) => {
+      const text = byId(id).value.trim();
+      if (text === "") return null;
+      if (plain.test(text) && Number.isFinite(Number(text))) return Number(text);
+      byId(id).focus();
+      throw new Error(`${byId(id).labels[0].firstChild.textContent.trim()}: write a number as ${so}.`);
     });
+    if (top === 0) throw new Error("Calls at most: at least 1.");
     if (top !== null && budget !== null) throw new Error("Calls at most, or a budget: give one of them.");
     return {top, budget};
   }
@@ -169,6 +126,10 @@
     byId("campaign-status").textContent = `Done: ${number(called.length)} calls.`;
   }
 
+  function askBeforeLeaving(event) {
+    event.preventDefault();
+  }
+
   async function plan() {
     const [file] = byId("campaign-file").files;
     const button = byId("campaign-plan");
@@ -191,6 +152,7 @@
     }
     button.setAttribute("aria-disabled", "true");
     stopping = new AbortController();
+    addEventListener("beforeunload", askBeforeLeaving);
     byId("campaign-stop").hidden = false;
     byId("progress").value = 0;
     byId("progress").hidden = false;
@@ -202,12 +164,11 @@
         byId("campaign-status").textContent = "Stopped; nothing is ranked.";
         return;
       }
-      error.textContent = problem instanceof TypeError
-        ? "The service cannot be reached."
-        : problem.message;
+      error.textContent = problem.message;
       error.hidden = false;
       byId("campaign-status").textContent = "";
     } finally {
+      removeEventListener("beforeunload", askBeforeLeaving);
       byId("progress").hidden = true;
       if (document.activeElement === byId("campaign-stop")) button.focus();
       byId("campaign-stop").hidden = true;

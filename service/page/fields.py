@@ -85,6 +85,7 @@ def _field(column: Column, words: str, typical: Any) -> str:
         control, unit = _select(column, described_by), ""
     else:
         control, unit = _number_input(column, described_by, typical), _unit(column, label)
+        attributes += f' data-decimal="{_decimal(column)}"'
     return (
         f'<div class=field{attributes}><label class=label for="field-{name}">{label} {unit}</label>{control}{hint}{error}</div>'
     )
@@ -110,15 +111,17 @@ def _select(column: Column, described_by: str) -> str:
 
 
 def _number_input(column: Column, described_by: str, typical: Any) -> str:
-    limits = "".join(
-        f' {side}="{bound:.15g}"' for side, bound in (("min", column.minimum), ("max", column.maximum)) if bound is not None
-    )
-    step, keyboard = ("1", "numeric") if column.kind == "integer" else ("any", "decimal")
-    usual = f' placeholder="{typical:.6g}"' if isinstance(typical, float | int) else ""
+    # A field of numbers (type=number) would drop the comma of 12,5 without a word: what is typed goes to the service as it is.
+    keyboard = "numeric" if column.kind == "integer" else "decimal"
+    usual = f"{typical:.6g}".replace(".", _decimal(column)) if isinstance(typical, float | int) else ""
     return (
-        f'<input id="field-{escape(column.name)}" type=number inputmode={keyboard} step={step}{limits}{usual} autocomplete=off '
-        f"aria-describedby={described_by}>"
+        f'<input id="field-{escape(column.name)}" type=text inputmode={keyboard} placeholder="{usual}" autocomplete=off '
+        f"spellcheck=false aria-describedby={described_by}>"
     )
+
+
+def _decimal(column: Column) -> str:
+    return "." if column.number_format is None else column.number_format.decimal
 
 
 def _unit(column: Column, label: str) -> str:

@@ -95,7 +95,7 @@ def headers() -> dict[str, str]:
 
 
 def _script() -> str:
-    return _asset("script.js") + _asset("gains.js") + _asset("campaign.js")
+    return "".join(map(_asset, ("key.js", "script.js", "gains.js", "pieces.js", "campaign.js")))
 
 
 @cache

@@ -1,16 +1,24 @@
-"use strict";
 (() => {
   const MAX_REASONS = 8;
   const byId = (id) => document.getElementById(id);
   const form = byId("form");
   const fields = [...form.querySelectorAll("[data-kind]")];
-  const percent = (p) => new Intl.NumberFormat("en", {
-    style: "percent", maximumFractionDigits: p < 0.1 || p > 0.9 ? 1 : 0,
+  const percent = (p, digits = p < 0.1 || p > 0.9 ? 1 : 0) => new Intl.NumberFormat("en", {
+    style: "percent", maximumFractionDigits: digits,
   }).format(p);
   const probabilityOf = (logit) => (logit >= 0 ? 1 / (1 + Math.exp(-logit)) : Math.exp(logit) / (1 + Math.exp(logit)));
   const signed = (number) => `${number > 0 ? "+" : "−"}${Math.abs(number).toFixed(2)}`;
   const control = (field) => field.querySelector("input, select");
   const spoken = (name) => name.replaceAll("_", " ");
+
+  // Two shares of which one is said to be above the other, in as few digits as show it.
+  function percentsApart(one, other) {
+    let told = [percent(one), percent(other)];
+    for (let digits = 1; told[0] === told[1] && one !== other && digits < 17; digits += 1) {
+      told = [percent(one, digits), percent(other, digits)];
+    }
+    return told;
+  }
 
   function element(tag, className, text) {
     const made = document.createElement(tag);
@@ -38,7 +46,7 @@
     const elsewhere = [];
     for (const {field: name, problem} of problems) {
       const field = [...form.querySelectorAll("[data-name]")].find((one) => one.dataset.name === name && !one.hidden);
-      if (field) showProblem(field, problem);
+      if (field) showProblem(field, problem + writing(field));
       else elsewhere.push(`${name}: ${problem}`);
     }
     const alert = byId("alert");
@@ -48,31 +56,30 @@
     (first.matches("fieldset") ? first.querySelector("input") : first).focus();
   }
 
+  // How a number is written, for whoever writes 12,5 or 1 234.
+  function writing(field) {
+    const {decimal, kind} = field.dataset;
+    if (!decimal || /^\s*[+-]?\d*(e[+-]?\d+)?\s*$/i.test(control(field).value.replace(decimal, ""))) return "";
+    return kind === "integer" ? ", as 1234" : `, as 1234${decimal}5`;
+  }
+
   // Asking
 
+  // Numbers as they are typed: the service reads them as it reads those of a file.
   function readCustomer() {
     const customer = {};
-    const problems = [];
     for (const field of fields) {
       const {kind, name} = field.dataset;
       const input = kind === "flag" ? field.querySelector("input:checked") : control(field);
-      if (kind !== "flag" && input.validity.badInput) problems.push({field: name, problem: "is not a number"});
-      else if (input && input.value !== "") {
-        customer[name] = kind === "flag" ? input.value === "true" : input.type === "number" ? Number(input.value) : input.value;
-      }
+      if (input && input.value !== "") customer[name] = kind === "flag" ? input.value === "true" : input.value;
     }
-    return {customer, problems};
-  }
-
-  function headers() {
-    const key = byId("key").value;
-    return key ? {"X-API-Key": key} : {};
+    return customer;
   }
 
   async function ask(customer, reasons) {
     const response = await fetch(`predict${reasons ? `?reasons=${reasons}` : ""}`, {
       method: "POST",
-      headers: {...headers(), "Content-Type": "application/json"},
+      headers: {...keyHeaders(), "Content-Type": "application/json"},
       body: JSON.stringify(customer),
       cache: "no-store",
     });
@@ -85,13 +92,11 @@
 
   async function score() {
     forgetProblems();
-    const {customer, problems} = readCustomer();
-    if (problems.length) return showProblems("Not every field is a number.", problems);
     const button = byId("score");
     byId("answer").setAttribute("aria-busy", "true");
     button.setAttribute("aria-disabled", "true");
     try {
-      const {response, body} = await ask(customer, Math.max(1, fields.length));
+      const {response, body} = await ask(readCustomer(), Math.max(1, fields.length));
       if (response.ok) showAnswer(body);
       else if (response.status === 401 || response.status === 403) {
         showProblems(body.title, [{field: "key", problem: byId("key").value ? body.detail : "Enter a key."}]);
@@ -99,12 +104,12 @@
       else showProblems(`${body.title}. ${body.detail}`, body.errors ?? []);
     } catch (error) {
       console.warn(error);
-      showProblems("The service cannot be reached, or gave no answer that can be read. Try again.", []);
+      if (error instanceof NoKey) showProblems("Nothing was sent.", [{field: "key", problem: error.message}]);
+      else showProblems("The service cannot be reached, or gave no answer that can be read. Try again.", []);
     } finally {
       byId("answer").setAttribute("aria-busy", "false");
       button.removeAttribute("aria-disabled");
     }
-    return undefined;
   }
 
   // Answering
@@ -115,16 +120,17 @@
     byId("waiting").hidden = true;
     byId("found").hidden = false;
     byId("found").dataset.churn = churn;
-    byId("probability").textContent = percent(probability);
+    const [told, limit] = percentsApart(probability, threshold);
+    byId("probability").textContent = told;
     byId("decision").textContent = verdict;
     byId("decision").dataset.churn = churn;
     byId("level").style.width = `${100 * probability}%`;
     byId("mark").style.left = `${100 * threshold}%`;
-    byId("against").textContent = `${churn ? "At or above" : "Below"} the threshold of ${percent(threshold)}.`;
+    byId("against").textContent = `${churn ? "At or above" : "Below"} the threshold of ${limit}.`;
     showReasons(body);
     byId("record").textContent = `Logged as ${body.prediction_id}, answered by model version ${version}.`;
     const strongest = reasons && reasons.length && reasons[0].contribution ? ` First reason: ${reasons[0].text}.` : "";
-    byId("status").textContent = `${percent(probability)}: ${verdict}.${strongest}`;
+    byId("status").textContent = `${told}: ${verdict}.${strongest}`;
     if (byId("model").querySelector("[data-version]")?.textContent !== version) refreshModel();
     if (matchMedia("(max-width: 60rem)").matches) byId("answer").scrollIntoView({block: "start"});
   }
@@ -167,12 +173,12 @@
 
   async function refreshModel() {
     try {
-      const response = await fetch("./", {headers: headers(), cache: "no-store"});
+      const response = await fetch("./", {headers: keyHeaders(), cache: "no-store"});
       if (!response.ok) return;
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
       byId("model").replaceChildren(...fresh.getElementById("model").childNodes);
       byId("example").dataset.customer = fresh.getElementById("example").dataset.customer;
-      for (const input of form.querySelectorAll("input[type=number]")) {
+      for (const input of form.querySelectorAll("[data-decimal] input")) {
         input.placeholder = fresh.getElementById(input.id)?.placeholder ?? "";
       }
       offerExample();
@@ -204,7 +210,7 @@
       const {kind, name} = field.dataset;
       if (!(name in customer)) continue;
       if (kind === "flag") field.querySelector(`input[value="${customer[name]}"]`).checked = true;
-      else control(field).value = customer[name];
+      else control(field).value = String(customer[name]).replace(".", field.dataset.decimal ?? ".");
     }
   }
 

@@ -109,6 +109,7 @@ def _answer(
             "model_version": served.version,
             "currency": served.info.profit.currency,
             "customers": len(batch.prediction_ids),
+            "customer_ids": batch.customer_ids,
             "candidates": candidates,
             # A picture needs no more.
             "others_gain": np.round(expected.gain[expected.gain <= 0], 2).tolist(),

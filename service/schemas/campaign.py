@@ -38,6 +38,7 @@ class CandidatesAnswer(Part):
     model_version: str = Field(description="Which version of the model answered.")
     currency: str = Field(description="Of all amounts of money.")
     customers: int = Field(description="Rows that were sent.")
+    customer_ids: list[str] = Field(description="Theirs. Of a file in pieces, none may be there twice.")
     candidates: list[Candidate] = Field(description="Those who are worth a call.")
     others_gain: list[float] = Field(description="What a call should bring to each of the others, none of them above 0.")
     left_out: LeftOut

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -147,21 +148,42 @@ def test_nothing_filled_in_is_told_above_the_form(page: Browser) -> None:
     assert len(page.text("alert").splitlines()) > 1
 
 
-def test_no_number_is_told_before_it_is_sent(page: Browser, store: FakeStore) -> None:
-    page.tab_to("field-total_day_minutes")
-    page.type("1e")
+def test_what_is_typed_is_told_and_never_read_as_something_else(page: Browser, store: FakeStore) -> None:
+    # A browser's own field of numbers makes 125 of the first, and 1.2345 of the second.
+    for field, typed in (("total_day_minutes", "12,5"), ("total_eve_minutes", "1.234,5"), ("total_intl_calls", "1 2")):
+        page.ask(f"document.getElementById('field-{field}').focus()")
+        page.type(typed)
+    page.ask("document.getElementById('field-customer_id').focus()")
+    page.send("Input.insertText", text="c" * 129)
     page.press("Enter")
     page.wait_for("document.querySelector('[aria-invalid=true]')")
-    assert page.text("error-total_day_minutes") == "is not a number"
-    assert not any("predict" in address for address in page.addresses)
+    assert page.text("error-total_day_minutes") == page.text("error-total_eve_minutes") == "must be a number, as 1234.5"
+    assert page.text("error-total_intl_calls").endswith(", as 1234")
+    assert "128" in page.text("error-customer_id")
+    assert page.ask("document.querySelectorAll('.error:not([hidden])').length") == 4
     assert store.rows == []
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "told"),
+    [(0.1267, 0.1271, ["12.67%", "12.71%"]), (0.5, 0.5, ["50%", "50%"]), (0.3, 0.1, ["30%", "10%"])],
+)
+def test_a_probability_and_a_threshold_are_told_apart(
+    page: Browser, probability: float, threshold: float, told: list[str]
+) -> None:
+    shares = {"churn_probability": probability, "threshold": threshold, "churn": probability >= threshold}
+    answer = json.dumps({**shares, "prediction_id": "p", "model_version": "7"})
+    page.ask(f"window.fetch = async () => new Response({json.dumps(answer)}); document.getElementById('score').click()")
+    page.wait_for(ANSWERED)
+    assert page.text("probability") == told[0]
+    assert page.text("against").endswith(f"the threshold of {told[1]}.")
 
 
 def test_the_example_fills_the_form_and_clear_empties_it(page: Browser) -> None:
     page.tab_to("example")
     page.press("Enter")
-    assert page.ask("document.querySelectorAll('#form input[type=number]').length") == len(
-        page.ask("[...document.querySelectorAll('#form input[type=number]')].map((one) => one.value).filter(Boolean)")
+    assert page.ask("document.querySelectorAll('[data-decimal] input').length") == len(
+        page.ask("[...document.querySelectorAll('[data-decimal] input')].map((one) => one.value).filter(Boolean)")
     )
     page.press("Tab", shift=True)
     assert page.focused() == "score"
@@ -251,6 +273,10 @@ def test_a_key_opens_the_model_and_the_answers_and_stays_in_memory(browser: Brow
         browser.wait_for("document.querySelector('[aria-invalid=true]')")
         assert browser.focused() == "key"
         assert browser.text("error-key") == "Enter a key."
+        browser.send("Input.insertText", text="key\u2026")
+        browser.press("Enter")
+        browser.wait_for("document.getElementById('error-key').textContent.includes('copy it again')")
+        browser.ask("document.getElementById('key').select()")
         browser.type(KEY_TEXT["outcomes"])
         browser.press("Enter")
         browser.wait_for("document.getElementById('error-key').textContent.includes('scope')")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +30,8 @@ from tests.integration.live import live
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, with_segments
 
 TWICE = b"customer_id,total_day_minutes\n" + b"".join(b"c%d,400\n" % (n % 1_500) for n in range(1_600))
+# Nobody of them is worth a call.
+TWICE_LOW = TWICE.replace(b",400", b",20")
 FINISHED = "document.getElementById('progress').hidden && !document.getElementById('campaign-plan').hasAttribute('aria-disabled')"
 
 
@@ -127,9 +133,9 @@ def test_a_budget_is_kept_as_by_the_command_and_the_curve_shows_what_more_would_
     source = write(tmp_path / "in.csv", 1_200)
     plan, _ = planned(source, Limit(budget=900.0), {})
     put_in(page, source)
-    for value, words in (("-1", "Budget:"), ("900", "give one of them")):
+    for value, words in (("-1", "Budget:"), ("1,5", "Budget: write a number as 1234.50"), ("900", "give one of them")):
         page.ask(f"document.getElementById('campaign-budget').value = '{value}'")
-        page.ask(f"document.getElementById('campaign-top').value = '{'' if value == '-1' else 5}'")
+        page.ask(f"document.getElementById('campaign-top').value = '{5 if value == '900' else ''}'")
         press(page, "campaign-plan")
         assert words in page.text("campaign-error")
     assert store.rows == []
@@ -164,6 +170,54 @@ def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(
     assert {row.customer_id for row in store.rows} == {f'c"{n}\u00fc' for n in range(1_100)}
 
 
+PIECES = """(async () => {
+  const found = [];
+  for await (const {body, first} of piecesOf(new File([%s], "in.csv"))) found.push([body, first]);
+  return found;
+})()"""
+
+
+def test_pieces_hold_the_rows_that_a_reader_of_csv_finds(page: Browser) -> None:
+    draw, pieces = Random(7), 0  # noqa: S311 -- no secret
+    for separator in ",;\t":
+        # Quotes that begin a field, and such that do not; line breaks, separators of others, and, in two files, long texts.
+        bare = ["", "a", 'x"y', '5"', 'b;"c' if separator == "," else "b", "" if separator == ";" else "l" * 2_000]
+        cells = [*bare, '"q"', '"q""q"', '"q""\n"', '"q"r', f'"{separator}\n"', '"\r\n"']
+        rows = [draw.choices(cells, k=2) for _ in range(2_600)]
+        ends = ["\n", "\r\n", "\n\n"]
+        text = "".join(separator.join(row) + draw.choice(ends) for row in [["id", "note"], *rows])
+        found = page.ask(PIECES % json.dumps(text))
+        read = []
+        for body, first in found:
+            header, *those = filter(None, csv.reader(io.StringIO(body, newline=""), delimiter=separator))
+            assert (header, first, len(those) <= 1_000) == (["id", "note"], len(read) + 1, True)
+            assert len(body) < 2**18 + 4_000
+            read += those
+        assert read == [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row][1:]
+        pieces += len(found)
+    assert pieces > 9
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_no_end(page: Browser, store: FakeStore, tmp_path: Path) -> None:
+    page.ask(
+        """window.setTimeout = (done) => Promise.resolve().then(done);
+        const offline = () => { throw new TypeError("offline"); }, proxy = () => new Response("<html>", {status: 502});
+        const asked = window.fetch, lost = [null, offline, proxy];
+        window.fetch = async (...request) => (lost.shift() ?? (() => asked(...request)))(); 0"""
+    )
+    put_in(page, write(tmp_path / "in.csv", 2_500))
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
+    assert "chosen from 2,500 customers" in page.text("campaign-sum")
+    assert len(store.rows) == 2_500
+
+    # Of the first piece, and of what does not come back, it is told.
+    page.ask("window.fetch = async () => { throw new TypeError('offline'); }; 0")
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && !document.getElementById('campaign-error').hidden")
+    assert page.text("campaign-error").startswith("The service cannot be reached")
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -172,6 +226,7 @@ def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(
         (b"state\nOH\n", "customer 1 of the file:"),
         (b"customer_id,state\n\xff\xfe,OH\n", "The file is not UTF-8 text"),
         (TWICE, "Two customers have the id c0"),
+        (TWICE_LOW, "Two customers have the id c0"),
         # A letter that ends in the middle; a line of the second piece.
         (b"customer_id,state\na,OH\nb\xc3", "The file is not UTF-8 text"),
         (

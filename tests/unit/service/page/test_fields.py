@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from churn.contract import Column, load_contract
+from churn.number_format import NumberFormat
 from service.page.fields import Group, group_columns, render_groups
 from tests.unit.service.page.test_render import Document, hostile_contract
 
@@ -40,3 +41,10 @@ def test_the_typical_value_stands_in_an_empty_number() -> None:
         [Group("x", [CONTRACT["total_day_minutes"], CONTRACT["state"]])], {"total_day_minutes": 179.4, "state": "WV"}
     )
     assert Document(form).ids["field-total_day_minutes"]["placeholder"] == "179.4"
+
+
+def test_a_column_with_decimal_commas_is_filled_in_with_them() -> None:
+    minutes = CONTRACT["total_day_minutes"].model_copy(update={"number_format": NumberFormat(decimal=",", thousands=".")})
+    form = Document(render_groups([Group("x", [minutes])], {minutes.name: 179.4}))
+    assert form.ids["field-total_day_minutes"]["placeholder"] == "179,4"
+    assert 'data-decimal=","' in render_groups([Group("x", [minutes])], {})

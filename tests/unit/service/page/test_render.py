@@ -65,7 +65,7 @@ async def page(client: httpx2.AsyncClient) -> httpx2.Response:
 
 
 @pytest.mark.anyio
-async def test_every_feature_of_the_contract_has_a_labelled_field_with_its_bounds(page: httpx2.Response) -> None:
+async def test_every_feature_of_the_contract_has_a_labelled_field(page: httpx2.Response) -> None:
     document = Document(page.text)
     labels = {label["for"] for label in document.all("label") if "for" in label}
     for column in CONTRACT.features:
@@ -78,8 +78,8 @@ async def test_every_feature_of_the_contract_has_a_labelled_field_with_its_bound
         assert name in labels
         assert f"error-{column.name}" in (field["aria-describedby"] or "").split()
         if column.kind != "category":
-            assert (field["type"], field["step"]) == ("number", "1" if column.kind == "integer" else "any")
-            assert (float(field["min"] or "nan"), float(field["max"] or "nan")) == (column.minimum, column.maximum)
+            # Not a field of numbers, which drops what it does not like: the service says what is wrong with what was typed.
+            assert (field["type"], field["inputmode"]) == ("text", "numeric" if column.kind == "integer" else "decimal")
     options = {option["value"] for option in document.all("option")}
     assert {*CONTRACT["state"].levels, *CONTRACT["area_code"].levels, ""} == options
 

@@ -61,6 +61,7 @@ async def test_ranked_it_is_the_list_of_the_command(
     ranked = sorted(said["candidates"], key=lambda one: -one["expected_gain"])
     text = said["header"] + "".join(f"{rank},{one['line']}" for rank, one in enumerate(ranked, 1))
     assert text == (tmp_path / "out.csv").read_text()
+    assert said["customer_ids"] == [row.customer_id for row in store.rows]
     assert said["left_out"] == plan.left_out
     assert sorted(said["others_gain"]) == pytest.approx(sorted(candidates.others_gain), abs=0.006)
     assert said["left_out"]["control_group"] > 0
