@@ -19,8 +19,10 @@ from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import Tracing
 from service.request_context import CURRENT, IN_SCOPE, RequestContext
 
-# Health checks and metrics must be answered most of all when there is too much of everything else.
-ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+# Health checks of every protocol and metrics must be answered most of all when there is too much of everything else.
+ALWAYS_OPEN = frozenset(
+    {"/healthz", "/readyz", "/metrics", "/ping", "/health", "/version", "/v2/health/live", "/v2/health/ready"}
+)
 
 
 class Gateway:

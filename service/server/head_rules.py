@@ -1,8 +1,8 @@
 """Rules of HTTP/1.1 that the parser does not hold: what it lets through, two readers could take for two different requests.
 
-The parser refuses what is ambiguous in the syntax. That Host is there once (RFC 9112, section 3.2), that no coding stands before
-`chunked` that nobody decodes, that HTTP/1.0 knows no chunks (section 6.1), and which versions there are (section 2.5), it leaves
-to the server.
+The parser refuses what is ambiguous in the syntax. That Host is there once and names whom the address names (RFC 9112, section
+3.2), that no coding stands before `chunked` that nobody decodes, that HTTP/1.0 knows no chunks (section 6.1), and which versions
+there are (section 2.5), it leaves to the server.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 VERSIONS = ("1.1", "1.0")
 # A name, an IPv4 address or one in brackets, and a port (RFC 9110, section 7.2). No comma: two fields that a proxy has joined.
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%]+\]|[A-Za-z0-9._~%!$&'()*+;=-]*)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
 def last_answer(status: HTTPStatus, title: str, detail: str) -> bytes:
@@ -41,6 +42,7 @@ WRONG_HOST = last_answer(
     HTTPStatus.BAD_REQUEST, "Bad Request", "The header Host must be there once: a name or an address, and at most a port."
 )
 CHUNKS_OF_OLD = last_answer(HTTPStatus.BAD_REQUEST, "Bad Request", "Version 1.0 has no Transfer-Encoding: send Content-Length.")
+TWO_HOSTS = last_answer(HTTPStatus.BAD_REQUEST, "Bad Request", "The address and the header Host name two servers.")
 _CODINGS = "Transfer-Encoding may be chunked, and nothing else."
 NOT_CHUNKED = last_answer(HTTPStatus.BAD_REQUEST, "Bad Request", _CODINGS)
 UNKNOWN_CODING = last_answer(HTTPStatus.NOT_IMPLEMENTED, "Not Implemented", _CODINGS)
@@ -49,7 +51,7 @@ UNKNOWN_VERSION = last_answer(
 )
 
 
-def refusal(version: str, headers: Headers) -> bytes | None:
+def refusal(version: str, headers: Headers, target: bytes = b"/") -> bytes | None:
     """Return what to answer to a head that breaks a rule, or None.
 
     Parameters
@@ -58,6 +60,9 @@ def refusal(version: str, headers: Headers) -> bytes | None:
         As in the request's first line, such as `1.1`.
     headers : list of (bytes, bytes)
         Names in lower case.
+    target : bytes
+        As in the first line. One with a server's name (RFC 9112, section 3.2.2) must have the name of the header Host: one reader
+        obeys the first, and another, as here the check of names, the second.
 
     Returns
     -------
@@ -68,13 +73,17 @@ def refusal(version: str, headers: Headers) -> bytes | None:
     >>> refusal("1.1", [(b"host", b"localhost:8000")])
     >>> refusal("1.1", []) == WRONG_HOST
     True
+    >>> refusal("1.1", [(b"host", b"localhost")], b"http://another/predict") == TWO_HOSTS
+    True
     """
     hosts = 0
     for name, value in headers:
         if name == b"host":
             hosts += 1
-            if hosts > 1 or not _HOST.fullmatch(value):
-                return WRONG_HOST
+            named = _ABSOLUTE.match(target)
+            two = named is not None and named[1].lower() != value.lower()
+            if hosts > 1 or two or not _HOST.fullmatch(value):
+                return TWO_HOSTS if two else WRONG_HOST
         elif name == b"transfer-encoding":
             if version == "1.0":
                 return CHUNKS_OF_OLD

@@ -60,7 +60,7 @@ class Connection(FastConnection):
         if len(self.headers) > MAX_HEADERS:
             self._refuse_head()
         version = self.parser.get_http_version()
-        if (answer := refusal(version, self.headers)) is not None:
+        if (answer := refusal(version, self.headers, self.url)) is not None:
             self._refuse_head(answer)
         if version == "1.0":
             self.expect_100_continue = False  # whoever speaks HTTP/1.0 would take a 100 for the answer (RFC 9110, section 10.1.1)

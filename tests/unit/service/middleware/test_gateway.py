@@ -63,7 +63,8 @@ async def test_excess_requests_are_shed_but_health_checks_are_not(
         shed = await client.post("/predict", json=CUSTOMER)
         assert (shed.status_code, shed.json()["type"]) == (503, "urn:churn:problem:overloaded")
         assert shed.headers["retry-after"] == "1"
-        assert (await client.get("/healthz")).status_code == 200
+        for probe in ("/healthz", "/readyz", "/ping", "/v2/health/live", "/v2/health/ready"):
+            assert (await client.get(probe)).status_code == 200
         assert "churn_requests_shed_total 1.0" in (await client.get("/metrics")).text
         store.gate.set()
         assert [(await one).status_code for one in held] == [200, 200]
@@ -86,6 +87,23 @@ async def test_callers_with_keys_have_rates_of_their_own(tmp_path: Path, store: 
         assert asked[2].json()["type"] == "urn:churn:problem:too-many-requests"
         assert int(asked[2].headers["retry-after"]) > 900
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_every_route_documents_what_the_gateway_answers_in_its_place(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry
+) -> None:
+    app = app_with(tmp_path, store, registry, rate_limit=0.001, rate_burst=1)
+    async with running(app) as client:
+        await client.get("/model")
+        answered = set()
+        for path, operations in app.openapi()["paths"].items():
+            for method, operation in operations.items():
+                for headers in ([("host", "evil.example")], [("origin", "a"), ("origin", "b")], []):
+                    url = path.format(name="churn", version="1")
+                    response = await client.request(method, url, headers=headers)
+                    assert str(response.status_code) in operation["responses"], (method, path, headers)
+                    answered.add(response.status_code)
+        assert {400, 421, 429} <= answered
 
 
 async def test_refused_requests_leave_nothing_behind(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:

@@ -73,6 +73,19 @@ async def test_a_host_as_it_is_written_is_answered(host: bytes) -> None:
     assert (await sent(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n").answer()).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("scheme", [b"http", b"HTTPS", b"rtsp"])
+@pytest.mark.parametrize("path", [b"/", b"/predict?to=http://evil.example/"])
+async def test_an_address_with_a_name_has_the_name_of_the_host(scheme: bytes, path: bytes) -> None:
+    def asking(named: bytes) -> Wire:
+        return sent(b"GET " + scheme + b"://" + named + path + b" HTTP/1.1\r\nHost: Churn:8000\r\n\r\n")
+
+    assert (await asking(b"churn:8000").answer()).startswith(b"HTTP/1.1 200 ")
+    for other in (b"evil.example", b"churn", b"churn:80", b"me@churn:8000", b"churn:8000.evil.example"):
+        wire = asking(other)
+        assert wire.transport.written.startswith(b"HTTP/1.1 400 ")
+        assert wire.transport.closed
+
+
 async def test_http_1_0_needs_no_host_and_is_not_told_to_continue() -> None:
     answer = await sent(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab").answer()
     assert answer.startswith(b"HTTP/1.1 200 ")
