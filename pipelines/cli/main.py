@@ -6,9 +6,12 @@ import errno
 import inspect
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from churn import DISTRIBUTION
 from churn.config.unknown_settings import unknown_settings
@@ -20,8 +23,36 @@ from pipelines.cli.interrupted import STOPPED
 from pipelines.cli.models import commands as model
 from pipelines.console import fail, warn
 
+
+class OneLineErrors(typer.core.TyperGroup):
+    """The command and all below it: a wrong option is one line, as any other error is, and not a box below three lines."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Read the options of the command itself, which has this name however it was started."""
+        del info_name
+        with _wrong_input():
+            return super().make_context("churn", args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read what follows, and run it."""
+        with _wrong_input():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _wrong_input() -> Iterator[None]:
+    try:
+        yield
+    except typer.TyperException as error:
+        context, said = getattr(error, "ctx", None), error.format_message()
+        if context is None or not said:  # a noun alone, whose help was shown
+            raise
+        raise InputError(f"{said.rstrip('.')}; `{context.command_path} --help` says more") from None
+
+
 app = typer.Typer(
     name="churn",
+    cls=OneLineErrors,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -31,12 +31,16 @@ LEFT_OUT = {
 }
 
 
+# Of any currency; beyond it is infinity, which is no budget.
+MAX_BUDGET = 1e15
+
+
 def plan(
     customers: Annotated[Path, typer.Argument(help="Customers to choose from, with ids: what `churn score` reads.")],
     output: Annotated[Path, typer.Argument(metavar="LIST", help="The list to write: a .csv or .parquet file.")],
     name: Annotated[str, typer.Option("--name", help="What the campaign is called, here and in reports.")],
     budget: Annotated[
-        float | None, typer.Option(min=0.0, help="What all calls may be expected to cost, offers included.")
+        float | None, typer.Option(min=0.0, max=MAX_BUDGET, help="What all calls may be expected to cost, offers included.")
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, help="How many customers are called at most.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Where the gains curve goes; default: a .png beside the list.")] = None,

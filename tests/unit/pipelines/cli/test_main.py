@@ -211,6 +211,27 @@ def test_what_nohup_ignores_stays_ignored() -> None:
     signal.raise_signal(signal.SIGHUP)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("nonsense",), "No such command 'nonsense'; `churn --help` says more"),
+        (("--nope",), "No such option: --nope"),
+        (("score", "--nope", "a", "b"), "No such option: --nope"),
+        (("score", "a"), "Missing argument 'OUTPUT'; `churn score --help` says more"),
+        (("score", "a", "b", "c"), "unexpected extra argument"),
+        (("score", "a", "b", "--threads", "0"), "Invalid value for '--threads'"),
+        (("campaign", "plan", "a", "b", "--name", "n", "--budget", "x"), "`churn campaign plan --help` says more"),
+        *(
+            (("campaign", "plan", "a", "b", "--name", "n", "--budget", no), "for '--budget'")
+            for no in ("inf", "1e400", "nan", "-1")
+        ),
+        (("data", "nonsense"), "No such command 'nonsense'; `churn data --help` says more"),
+    ],
+)
+def test_a_wrong_option_is_one_line(churn: Churn, command: tuple[str, ...], said: str) -> None:
+    assert_one_line(churn(*command), 2, said)
+
+
 @pytest.mark.parametrize("command", [("data", "validate"), ("data", "describe"), ("drift",)])
 def test_a_name_that_no_file_can_have_is_one_line(churn: Churn, command: tuple[str, ...], customers: Path) -> None:
     given = (customers,) if command == ("drift",) else ()
