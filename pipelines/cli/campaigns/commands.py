@@ -99,7 +99,9 @@ def report(
 @app.command("opt-out")
 def opt_out(
     customer_ids: Annotated[list[str] | None, typer.Argument(help="As they were sent to the service.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="A text file with one id a line.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A text file with one id a line, or CSV with a column of ids.")
+    ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="They may be contacted again.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -109,14 +111,17 @@ def opt_out(
 
     Example: churn campaign opt-out c-4711 c-4712
     """
+    from churn.campaigns.id_list import read_id_list
     from churn.clock import now
     from churn.config.settings import load_settings
+    from churn.contract import load_contract
     from churn.customers.customer_id import require_id
     from churn.customers.pseudonym import Pseudonymiser
     from churn.errors import InputError
     from churn.store.contacts.records import Contact
 
-    named = [*map(require_id, customer_ids or []), *(_ids_of(file) if file else [])]
+    listed = read_id_list(file, load_contract(load_settings().contract)) if file else []
+    named = [*map(require_id, customer_ids or []), *listed]
     if not named:
         raise InputError("which customers? Name one or more ids, or a --file with one a line")
     pseudonym, said_at = Pseudonymiser(load_settings().pseudonym_key.get_secret_value()), now()
@@ -129,16 +134,3 @@ def opt_out(
     else:
         wish = "may be contacted again" if undo else "will not be contacted"
         console.print(f"{len(said):,} customer{'s' if len(said) > 1 else ''} {wish}; {in_all:,} want no contacts in all")
-
-
-def _ids_of(file: Path) -> list[str]:
-    from churn.customers.customer_id import require_id
-    from churn.errors import InputError
-
-    try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: {getattr(error, 'strerror', None) or 'must be UTF-8'}") from error
-    # (`splitlines` would also part an id at letters that only some programs take for the end of a line.)
-    lines = enumerate(text.split("\n"), start=1)
-    return [require_id(line, f"{file}: line {number}: ") for number, line in lines if line.strip()]
