@@ -17,6 +17,8 @@ from churn.number_format import NUMBER_PATTERN
 
 # Texts that mean a missing value, in any case of letters; a level of the column wins over them (`NA` may be Namibia).
 MISSING_TEXTS = frozenset({"", "na", "nan", "null", "none"})
+# What a model calls the level of a category that is missing, where it has an input for that. No contract lists it.
+MISSING_LEVEL = ""
 _NUMBER = re.compile(NUMBER_PATTERN)
 # A number that may name a level. With more zeros in front it is a text of its own: 07 is not 7.
 _NUMBER_OF_LEVEL = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")

@@ -57,6 +57,8 @@ class Plan:
         The log-odds of the typical customer.
     typical : list
         One value per column.
+    instead : list
+        What stands for a missing value, per column: the typical one, or a level of its own.
     follows : list of (int, int, float)
         A number, the related number that it is computed from where it is missing, and the factor.
     slopes, sum_slopes, rules : list
@@ -82,6 +84,7 @@ class Plan:
         place = {name: at for at, name in enumerate(model.columns)}
         self.model = model
         self.typical: list[Any] = [model.typical[name] for name in model.columns]
+        self.instead = [model.instead_of(name) for name in model.columns]
         self.follows = [(place[name], place[other], factor) for name, (other, factor) in model.relations.items()]
         self._reads = [tuple(place[name] for name in names) for names in model.input_columns]
         self._sums = range(len(model.numbers), len(model.numbers) + len(model.sums))
@@ -174,8 +177,9 @@ class Plan:
         return bool(condition.low < known <= condition.high)
 
     def _known_levels(self, at: int) -> list[Any]:
-        """Return all levels that a category may have, the typical one included."""
-        return list(dict.fromkeys([*self.model.category_levels[self.model.columns[at]], self.typical[at]]))
+        """Return all levels that a category may have, the typical one and that of a missing one included."""
+        levels = self.model.category_levels[self.model.columns[at]]
+        return list(dict.fromkeys([*levels, self.typical[at], self.instead[at]]))
 
     def _write_steps(self) -> None:
         asked: dict[int, dict[int, list[Condition]]] = {}
@@ -236,7 +240,7 @@ def complete(plan: Plan, values: Sequence[Any]) -> tuple[Sequence[Any], Collecti
     known : sequence
         The values, without None.
     missing : collection of int
-        Positions filled with the typical value.
+        Positions where what stands for a missing value was filled in.
     followed : collection of (int, int)
         Positions computed from a related number, with the position of that.
     """
@@ -247,7 +251,7 @@ def complete(plan: Plan, values: Sequence[Any]) -> tuple[Sequence[Any], Collecti
             followed.append((at, other))
     missing = {at for at, value in enumerate(known) if value is None}
     for at in missing:
-        known[at] = plan.typical[at]
+        known[at] = plan.instead[at]
     return known, missing, followed
 
 

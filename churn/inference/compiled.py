@@ -15,6 +15,7 @@ from math import exp, inf
 from operator import add
 from typing import Any, Self
 
+from churn.customers.cell_rule import MISSING_LEVEL
 from churn.inference.program import Program
 from churn.inference.terms import Condition, Ramp, WeighedRule, sums_by_byte
 
@@ -34,7 +35,7 @@ class CompiledModel:
     sums : dict
         Name to the numbers that it adds up.
     levels : dict
-        Category to the levels that have an input of their own.
+        Category to the levels that have an input of their own; that of lacking it (`MISSING_LEVEL`) may be one of them.
     relations : dict
         Number to the other number that it is computed from where it is missing, and the factor.
     typical : dict
@@ -109,6 +110,16 @@ class CompiledModel:
         """The columns that each input reads."""
         levels = [(column,) for column, known in self.levels.items() for _ in known]
         return [*((name,) for name in self.numbers), *self.sums.values(), *levels]
+
+    def instead_of(self, name: str) -> float | str | None:
+        """Return what stands for a missing value of a column: the typical one, or the level of lacking it if that is an input."""
+        return MISSING_LEVEL if MISSING_LEVEL in self.levels.get(name, ()) else self.typical[name]
+
+    @property
+    def columns_told_missing(self) -> set[str]:
+        """The columns of which it makes a difference that they are missing, whatever is typical."""
+        numbers = {self.numbers[ramp.input] for ramp in self.ramps if ramp.low == ramp.high and ramp.input < len(self.numbers)}
+        return numbers | {name for name, known in self.levels.items() if MISSING_LEVEL in known}
 
     def probability(self, values: Sequence[Any]) -> float:
         """Return one customer's probability of churn; `values` as in `logit`."""
@@ -218,10 +229,10 @@ class CompiledModel:
         )
 
     def _gap(self, name: str, place: Mapping[str, int]) -> tuple[int, int | None, float, Any, int | None]:
-        """Return what fills a missing value: its place, the related place and factor; else what is typical, and the input."""
+        """Return what fills a missing value: its place, the related place and factor; else what stands for it, and the input."""
         other, factor = self.relations.get(name, (None, 1.0))
         at = self.numbers.index(name) if name in self.numbers else None
-        return place[name], None if other is None else place[other], factor, self.typical[name], at
+        return place[name], None if other is None else place[other], factor, self.instead_of(name), at
 
     def _steps(self, at: int) -> tuple[list[float], list[int]]:
         """Return the cuts between the stretches of an input, each of which ends with its cut, and the rules that each lets hold.

@@ -79,7 +79,8 @@ def _compile_terms(
     ):
         return None
     ramps = [
-        Ramp(ramp.input, float(ramp.low), float(ramp.high), weight, instead)
+        # (What only tells that a number is missing is 1 then: nothing is left for the imputer.)
+        Ramp(ramp.input, float(ramp.low), float(ramp.high), weight, ramp.low + 1 if ramp.tells_missing else instead)
         for ramp, weight, instead in zip(terms.ramps, weights, imputed, strict=False)
     ]
     rules = [

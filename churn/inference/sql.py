@@ -214,11 +214,11 @@ def _related(model: CompiledModel, name: str) -> str:
 
 
 def _completed(model: CompiledModel, name: str) -> str:
-    typical = model.typical[name]
+    instead = model.instead_of(name)
     known = _related(model, name)
-    if typical is None:
+    if instead is None:
         return known
-    return f"COALESCE({known}, {_text(typical) if isinstance(typical, str) else _number(typical)})"
+    return f"COALESCE({known}, {_text(instead) if isinstance(instead, str) else _number(instead)})"
 
 
 def _gap(model: CompiledModel, name: str) -> str:

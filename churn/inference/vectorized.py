@@ -156,7 +156,7 @@ class _Inputs:
         column, level = self._levels[at - len(self._sums)]
         levels, codes = self._model.category_levels[column], self._block[column]
         is_level = codes == levels.index(level) if level in levels else np.zeros(len(codes), np.bool_)
-        return is_level | (codes < 0) if self._model.typical[column] == level else is_level
+        return is_level | (codes < 0) if self._model.instead_of(column) == level else is_level
 
     def _number(self, name: str) -> tuple[Floats, NDArray[np.intp] | None]:
         if name not in self._known:

@@ -63,7 +63,7 @@ def weights_by_term(model: CompiledModel, contract: Contract) -> dict[str, float
     dict of str to float
     """
     found: dict[str, float] = {}
-    names = model.input_names
+    names = [f"{name}(missing)" if name.endswith(" = ") else name for name in model.input_names]
     for ramp in model.ramps:
         text, weight = _ramp(names[ramp.input], ramp)
         found[text] = found.get(text, 0.0) + weight
@@ -74,6 +74,8 @@ def weights_by_term(model: CompiledModel, contract: Contract) -> dict[str, float
 
 
 def _ramp(name: str, ramp: Ramp) -> tuple[str, float]:
+    if ramp.low == ramp.high:
+        return f"{name} is missing", ramp.weight * (ramp.missing - ramp.low)
     if isfinite(ramp.low) and isfinite(ramp.high):
         if (ramp.low, ramp.high) == (0.0, 1.0):
             return name, ramp.weight

@@ -28,8 +28,9 @@ from churn.modeling.boosted.screening import screen_inputs
 from churn.modeling.boosted.trees import add_up, cross_fit
 from churn.modeling.inputs import Floats, Inputs
 from churn.modeling.memory import Memory
-from churn.modeling.rules import Ramp, Rule, Terms, describe_bounds, grow_rules
+from churn.modeling.rules import Ramp, Rule, Terms, describe_bounds, describe_ramp, grow_rules, tell_missing
 
+Flags = NDArray[np.bool_]
 # Numbers are clipped to these quantiles of the training customers: the model does not extrapolate.
 USUAL_RANGE = (0.005, 0.995)
 MAX_LISTED_VALUES = 20
@@ -167,11 +168,12 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         outcome = np.asarray(y, dtype=np.int64)
         inputs = Inputs.learn(x, self.sums or {}, self.min_rows, self.relations)
         sampled = draw_rows(np.arange(len(x)), self.max_rows, outcome, self.seed)
-        matrix, outcome = inputs.matrix(inputs.complete(x.iloc[sampled])), outcome[sampled]
+        known, outcome = inputs.complete(x.iloc[sampled]), outcome[sampled]
+        matrix, missing = inputs.matrix(known), inputs.missing(known)
         looked_for = (self.trees, self.depth, self.knots, self.min_rows, self.seed)
         terms = SELECTED.recall(
-            (matrix, outcome, looked_for, self.strictness, len(x)),
-            lambda: self._select(self._candidates(matrix, outcome), matrix, outcome, len(x)),
+            (matrix, missing, outcome, looked_for, self.strictness, len(x)),
+            lambda: self._select(self._candidates(matrix, missing, outcome), matrix, missing, outcome, len(x)),
         )
         if not len(terms):
             raise InputError(NOTHING)
@@ -189,7 +191,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         return sampled, out_of_fold
 
-    def _candidates(self, matrix: Floats, outcome: NDArray[np.int64]) -> Terms:
+    def _candidates(self, matrix: Floats, missing: Flags, outcome: NDArray[np.int64]) -> Terms:
         ramps: list[Ramp] = []
         quantiles = np.arange(1, self.knots + 1) / (self.knots + 1)
         for column in range(matrix.shape[1]):
@@ -201,6 +203,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ramps.append(Ramp(column, float(low), float(high)))
             knots = [] if few else sorted({float(knot) for knot in np.quantile(values, quantiles)})
             ramps += [Ramp(column, knot, float(high)) for knot in knots if low < knot < high]
+        ramps += tell_missing(missing, self.min_rows)
         rules: list[Rule] = []
         if self.trees and ramps:
             settings = {"trees": self.trees, "depth": self.depth, "min_rows": self.min_rows, "seed": self.seed}
@@ -209,12 +212,12 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         return Terms(ramps, rules)
 
-    def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64], customers: int) -> Terms:
+    def _select(self, candidates: Terms, matrix: Floats, missing: Flags, outcome: NDArray[np.int64], customers: int) -> Terms:
         read = min(len(matrix), MAX_READ // max(len(candidates), 1))
         if read < len(matrix):
             rows = draw_rows(np.arange(len(matrix)), read, outcome, self.seed)
-            matrix, outcome = matrix[rows], outcome[rows]
-        values = candidates.evaluate(matrix)
+            matrix, missing, outcome = matrix[rows], missing[rows], outcome[rows]
+        values = candidates.evaluate(matrix, missing)
         spread = values.std(axis=0)
         varying = spread > 0
         candidates, values, spread = candidates.take(varying), values[:, varying], spread[varying]
@@ -268,24 +271,24 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         numpy.ndarray of float64, shape (n, n_terms)
-            NaN where a term is a missing number that no related number gives, for the imputer. Rules, sums and trees take the
-            typical value in place of a missing one.
+            NaN where a term is a missing number that no related number gives, for the imputer; 1 where all that a term tells is
+            that the number is missing. Rules, sums and trees take the typical value in place of a missing one.
         """
         inputs, terms = self.inputs, self.terms
         known = inputs.complete(x)
         matrix = inputs.matrix(known)
-        values = terms.evaluate(matrix)
+        missing = inputs.missing(known)
+        values = terms.evaluate(matrix, missing)
         if len(self.nodes_):
             values = np.column_stack([values, add_up(self.nodes_, matrix)])
-        missing = inputs.missing(known)
         for place, ramp in enumerate(terms.ramps):
-            if ramp.input < missing.shape[1]:
+            if ramp.input < missing.shape[1] and not ramp.tells_missing:
                 values[missing[:, ramp.input], place] = np.nan
         return values
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return a short description of each term, shape (n_terms,)."""
         names, terms = self.inputs.names, self.terms
-        ramps = [f"{names[ramp.input]} within {ramp.low:.4g} and {ramp.high:.4g}" for ramp in terms.ramps]
+        ramps = [describe_ramp(names[ramp.input], ramp.low, ramp.high) for ramp in terms.ramps]
         rules = [" and ".join(describe_bounds(names[column], *bounds) for column, bounds in rule) for rule in terms.rules]
         return np.array([*ramps, *rules, *[BOOSTED_NAME] * bool(len(self.nodes_))], dtype=object)

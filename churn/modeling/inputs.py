@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn.customers.cell_rule import MISSING_LEVEL
+
 Floats = NDArray[np.float64]
 
 
@@ -25,7 +27,8 @@ class Inputs:
     sums : dict
         Name to the numbers that it adds up.
     levels : dict
-        Category to the levels that have an input. Any other level has none: all inputs of the category are 0.
+        Category to the levels that have an input. Any other level has none: all inputs of the category are 0. Where enough
+        customers lack the category, that is one of the levels (`MISSING_LEVEL`).
     relations : dict
         Number to (other number, factor) where the number is factor times the other (a charge, its minutes and the rate): where
         only one of them is known, the other is computed.
@@ -49,7 +52,7 @@ class Inputs:
         min_rows: int,
         relations: dict[str, tuple[str, float]] | None = None,
     ) -> Self:
-        """Learn the typical values, and the levels that at least `min_rows` customers have.
+        """Learn the typical values, and the levels that at least `min_rows` customers have, that of lacking one among them.
 
         Parameters
         ----------
@@ -75,13 +78,15 @@ class Inputs:
                 counts = known.astype(str).value_counts()
                 ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
                 typical[name] = ranked[0] if ranked else None
-                levels[name] = sorted(level for level in ranked if counts[level] >= min_rows)
+                lacking = len(frame) - len(known)
+                told = [MISSING_LEVEL] * (min_rows <= lacking <= len(frame) - min_rows)
+                levels[name] = [*told, *sorted(level for level in ranked if counts[level] >= min_rows)]
         return cls(columns, numbers, {name: list(parts) for name, parts in sums.items()}, levels, dict(relations or {}), typical)
 
     @property
     def names(self) -> list[str]:
         """Return the name of each input; a level's is `column = level`."""
-        levels = [f"{column} = {level}" for column, known in self.levels.items() for level in known]
+        levels = [f"{column} = {level or '(missing)'}" for column, known in self.levels.items() for level in known]
         return [*self.numbers, *self.sums, *levels]
 
     @property
@@ -109,7 +114,7 @@ class Inputs:
         return frame.assign(**followed) if followed else frame
 
     def matrix(self, frame: pd.DataFrame) -> Floats:
-        """Return the inputs, float64 of shape (n, n_inputs), with typical values in place of missing ones."""
+        """Return the inputs, float64 of shape (n, n_inputs); of missing values the typical ones, or the level of lacking one."""
         filled = self._filled(frame)
         with np.errstate(over="ignore"):  # two numbers near the largest float: infinity keeps their order
             sums = [np.sum([filled[part] for part in parts], axis=0) for parts in self.sums.values()]
@@ -126,7 +131,8 @@ class Inputs:
                 numbers = values.astype(np.float64)
                 filled[name] = np.where(np.isnan(numbers), self.typical[name], numbers)
             else:
-                filled[name] = np.where(pd.isna(values), self.typical[name], values)
+                instead = MISSING_LEVEL if MISSING_LEVEL in self.levels[name] else self.typical[name]
+                filled[name] = np.where(pd.isna(values), instead, values)
         return filled
 
     def missing(self, frame: pd.DataFrame) -> NDArray[np.bool_]:

@@ -31,11 +31,16 @@ BLOCK_CELLS = 2**18
 
 @dataclass(frozen=True)
 class Ramp:
-    """An input that is clipped to `low` and `high`."""
+    """An input that is clipped to `low` and `high`; where both are the same, 1 more of customers whose number is missing."""
 
     input: int
     low: float
     high: float
+
+    @property
+    def tells_missing(self) -> bool:
+        """Whether all it says is that a number is missing."""
+        return self.low == self.high
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,26 @@ class Terms:
         conditions = [(number, column, low, high) for number, rule in enumerate(self.rules) for column, (low, high) in rule]
         return np.array(ramps, dtype=np.float64).reshape(-1, 3), np.array(conditions, dtype=np.float64).reshape(-1, 4)
 
-    def evaluate(self, inputs: Floats) -> Floats:
-        """Return the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
+    def evaluate(self, inputs: Floats, missing: NDArray[np.bool_] | None = None) -> Floats:
+        """Return the terms' values, shape (n, n_terms).
+
+        Parameters
+        ----------
+        inputs : array of float, shape (n, n_inputs)
+        missing : array of bool, shape (n, n_numbers), optional
+            Of the first inputs, where they are missing; nowhere without it.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n, n_terms)
+        """
         values = np.empty((len(inputs), len(self)))
         if self.ramps:
             low, high = (np.array([getattr(ramp, side) for ramp in self.ramps]) for side in ("low", "high"))
             np.clip(inputs[:, [ramp.input for ramp in self.ramps]], low, high, out=values[:, : len(self.ramps)])
+        for place, ramp in enumerate(self.ramps):
+            if ramp.tells_missing and missing is not None:
+                values[missing[:, ramp.input], place] = ramp.low + 1
         if self.rules:
             conditions = [(column, low, high) for rule in self.rules for column, (low, high) in rule]
             column, low, high = (np.array(part) for part in zip(*conditions, strict=True))
@@ -183,6 +202,30 @@ def rule_holds(rule: Rule, inputs: Floats) -> NDArray[np.bool_]:
     return holds
 
 
+def tell_missing(missing: NDArray[np.bool_], min_rows: int) -> list[Ramp]:
+    """Return a term for each number that enough customers lack, and enough have; one for numbers that the same customers lack.
+
+    Parameters
+    ----------
+    missing : array of bool, shape (n, n_numbers)
+    min_rows : int
+        Fewest customers who lack it, and who have it.
+
+    Returns
+    -------
+    list of Ramp
+
+    Examples
+    --------
+    >>> tell_missing(np.array([[True, True, False]] * 3 + [[False, False, True]]), 1)
+    [Ramp(input=0, low=0.0, high=0.0), Ramp(input=2, low=0.0, high=0.0)]
+    """
+    lacking = missing.sum(axis=0)
+    told = np.flatnonzero((lacking >= min_rows) & (lacking <= len(missing) - min_rows))
+    first = {missing[:, number].tobytes(): number for number in told[::-1].tolist()}
+    return [Ramp(number, 0.0, 0.0) for number in sorted(first.values())]
+
+
 def describe_bounds(name: str, low: float, high: float) -> str:
     """Say in words where a value lies.
 
@@ -205,3 +248,24 @@ def describe_bounds(name: str, low: float, high: float) -> str:
     if low == -np.inf:
         return f"{name} <= {high:.4g}"
     return f"{name} > {low:.4g}" if high == np.inf else f"{low:.4g} < {name} <= {high:.4g}"
+
+
+def describe_ramp(name: str, low: float, high: float) -> str:
+    """Say in words what a ramp tells of an input.
+
+    Parameters
+    ----------
+    name : str
+        Of the input.
+    low, high : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> describe_ramp("bill", 20.0, 56.71), describe_ramp("income", 0.0, 0.0)
+    ('bill within 20 and 56.71', 'income is missing')
+    """
+    return f"{name} is missing" if low == high else f"{name} within {low:.4g} and {high:.4g}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.contract import Column, Contract
+from churn.customers.cell_rule import MISSING_LEVEL
 from churn.customers.columns import CustomerColumns
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition
@@ -102,7 +103,10 @@ def _within(conditions: Sequence[Condition], compiled: CompiledModel, contract: 
         elif at >= len(numbers) + len(sums):
             category, _, level = compiled.input_names[at].partition(" = ")
             others = [other for other in contract[category].levels if other != level]
-            values[names.index(category)] = level if low >= 0 or not others else others[0]
+            if level == MISSING_LEVEL and low >= 0:
+                values[names.index(category)] = None if contract[category].nullable else others[0]
+            else:
+                values[names.index(category)] = level if low >= 0 or not others else others[0]
         else:
             parts = sums[at - len(numbers)]
             free = [names.index(part) for part in parts if part not in fixed_numbers]

@@ -10,6 +10,7 @@ from math import floor, inf, isfinite
 from typing import Any, NamedTuple, Self
 
 from churn.contract import Contract
+from churn.customers.cell_rule import MISSING_LEVEL
 from churn.explain.attribution import Attributor
 from churn.explain.patterns import Pattern, Patterns
 from churn.inference.compiled import CompiledModel
@@ -64,7 +65,10 @@ class Explainer:
         self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
         self._term_columns = plan.term_columns
         self._columns = model.columns
-        self._sentences = [ValueSentence(contract[name], model.typical[name]) for name in model.columns]
+        told = model.columns_told_missing
+        self._sentences = [
+            ValueSentence(contract[name], model.typical[name], tells_missing=name in told) for name in model.columns
+        ]
         # A missing charge follows from its minutes: for each column, the columns that may follow from it.
         self._followers = [tuple(at for at, origin, _ in plan.follows if origin == place) for place in range(len(model.columns))]
         inputs = list(zip(model.input_names, model.input_columns, strict=True))
@@ -217,6 +221,8 @@ def describe_condition(name: str, condition: Condition, contract: Contract) -> s
     """
     _, low, high = condition
     category, is_level, level = name.partition(" = ")
+    if is_level and level == MISSING_LEVEL:
+        return f"{spaced(category)} {'known' if low == -inf else 'not known'}"
     if is_level:
         return f"{spaced(category)} {'other than ' if low == -inf else ''}{level}"
     if name in contract.sums:

@@ -21,9 +21,11 @@ class ValueSentence:
     column : Column
     typical : object
         The value that stands for a missing one.
+    tells_missing : bool
+        Whether a missing value has a weight of its own, instead.
     """
 
-    def __init__(self, column: Column, typical: Any) -> None:
+    def __init__(self, column: Column, typical: Any, *, tells_missing: bool = False) -> None:
         self._feature, self._kind, self._typical = column.name, column.kind, typical
         name = spaced(column.name)
         counted = typical
@@ -37,7 +39,7 @@ class ValueSentence:
             unit = f" {column.unit}" if column.unit and not name.endswith(column.unit) else ""
             counted, self._start = f"{typical:.4g}{unit}", f"{name} of "
             self._beside = [f"{unit} is {side} the typical {typical:.4g}: " for side in ("above", "below", "at")]
-        self._unknown = f"{name} is not known, counted as {counted}: "
+        self._unknown = f"{name} is not known: " if tells_missing else f"{name} is not known, counted as {counted}: "
 
     def text(self, value: Any, effect: str) -> str:
         """Return the sentence.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from churn.customers.cell_rule import MISSING_LEVEL
 from churn.modeling.features import MAX_LISTED_VALUES, USUAL_RANGE
 from churn.modeling.inputs import Inputs
 
@@ -73,7 +74,8 @@ class BoundedInputs(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         inputs = Inputs.learn(x, self.sums or {}, 1, self.relations)
         for name in inputs.levels:
-            inputs.levels[name] = list((self.levels or {}).get(name, inputs.levels[name]))
+            seen = [level for level in inputs.levels[name] if level != MISSING_LEVEL]
+            inputs.levels[name] = list((self.levels or {}).get(name, seen))
         matrix, first_level = inputs.matrix(inputs.complete(x)), len(inputs.numbers) + len(inputs.sums)
         bounds = np.zeros((matrix.shape[1], 2))
         for place, values in enumerate(matrix.T):

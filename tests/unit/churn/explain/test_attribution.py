@@ -18,6 +18,7 @@ from churn.inference.compiler import compile_pipeline
 from churn.inference.terms import Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
+from tests.unit.churn.inference.test_compiled import fitted
 
 Values = list[Any]
 
@@ -39,6 +40,12 @@ def terms(contract: Contract) -> Pipeline:
     pipeline = build_pipeline(1, form="terms", contract=contract)
     pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
     return pipeline.fit(known.features, known.labelled)
+
+
+@pytest.fixture(scope="module")
+def gaps() -> Pipeline:
+    """That a number or a category is missing is a term."""
+    return fitted("gaps")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +112,7 @@ def told(model: CompiledModel, values: Values) -> Attribution:
     return Attributor(model).attribute(values)
 
 
-@pytest.mark.parametrize("form", ["terms", "boosted", "plain"])
+@pytest.mark.parametrize("form", ["terms", "gaps", "boosted", "plain"])
 def test_contributions_are_what_the_definition_gives(
     form: str, request: pytest.FixtureRequest, contract: Contract, customers: pd.DataFrame
 ) -> None:

@@ -31,8 +31,15 @@ def fitted(form: Any = "terms", rows: int = 1_500) -> Pipeline:
     pipeline = build_pipeline(3, form="plain" if form == "plain" else "terms", contract=CONTRACT)
     if form == "boosted":
         pipeline.set_params(features__trees=30, features__strictness=0.4, features__boosted=20, features__leaves=8)
-    if form == "terms":
+    if form in ("terms", "gaps"):
         pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
+    if form == "gaps":
+        # Who leaves has often neither said where they live, nor been counted: both have a term.
+        left, rng = data.labelled.to_numpy() == 1, np.random.default_rng(6)
+        for name in ("customer_service_calls", "area_code"):
+            lacking = rng.random(rows) < np.where(left, 0.6, 0.1)
+            data.features[name] = data.features[name].where(~lacking, NOTHING)
+        data.features["customer_service_calls"] = data.features["customer_service_calls"].astype(np.float64)
     if form == "mean":
         beside = {"features__boosted": 10, "features__leaves": 4}
         lines = {"features__trees": 0, "features__strictness": 0.1, **beside}

@@ -18,10 +18,10 @@ from churn.inference.compiled import CompiledModel
 from churn.inference.compiler import compile_pipeline
 from churn.inference.vectorized import probabilities
 from churn.modeling.boosted.trees import leaf_rules
-from tests.unit.churn.inference.test_compiled import CONTRACT, asked, columns_of, compiled, fitted, rows_of
+from tests.unit.churn.inference.test_compiled import CONTRACT, NOTHING, asked, columns_of, compiled, fitted, rows_of
 
 
-@pytest.mark.parametrize("form", ["terms", "boosted", "mean", "plain"])
+@pytest.mark.parametrize("form", ["terms", "gaps", "boosted", "mean", "plain"])
 def test_it_answers_what_the_pipeline_answers(form: str) -> None:
     pipeline = fitted(form)
     columns = CONTRACT.numeric_features if form == "plain" else CONTRACT.feature_names
@@ -31,6 +31,18 @@ def test_it_answers_what_the_pipeline_answers(form: str) -> None:
     one = np.array([model.probability(row) for row in rows_of(frame, model.columns)])
     assert np.abs(many - own).max() < 1e-12
     assert np.abs(one - own).max() < 1e-12
+
+
+def test_that_a_value_is_missing_is_a_term_where_it_tells_something() -> None:
+    pipeline = fitted("gaps")
+    described = set(pipeline["features"].get_feature_names_out())
+    assert "customer_service_calls is missing" in described
+    assert any("area_code = (missing)" in text for text in described)
+    frame = asked(60).dropna()
+    for name in ("customer_service_calls", "area_code"):
+        told = pipeline.predict_proba(frame.assign(**{name: NOTHING}).astype({"customer_service_calls": float}))[:, 1]
+        assert (told > pipeline.predict_proba(frame)[:, 1]).mean() > 0.9
+    assert not any("missing" in text for text in fitted("terms")["features"].get_feature_names_out())
 
 
 def test_each_leaf_of_a_boosted_tree_is_a_rule_of_its_own() -> None:

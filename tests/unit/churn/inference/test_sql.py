@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from churn.composed import decomposed
 from churn.contract import Contract
-from churn.customers.cell_rule import CellRule
+from churn.customers.cell_rule import MISSING_LEVEL, CellRule
 from churn.errors import InputError
 from churn.inference.compiled import CompiledModel
 from churn.inference.sql import model_sql
@@ -66,7 +66,7 @@ CELLS: dict[str, list[Any]] = {
     ],
 }
 ORDER, BILL, VISITS, INSURED, LOYAL, SUM, ITS, SEVEN = range(8)
-INPUTS = st.integers(0, 7)
+INPUTS = st.integers(0, 8)
 BOUNDS = st.sampled_from([-np.inf, -1.0, -0.5, 0.0, 0.1, 0.5, 1.0, 3.25, 7.5, 50.0, np.inf])
 WEIGHTS = st.floats(-3, 3)
 
@@ -84,7 +84,13 @@ def models() -> st.SearchStrategy[CompiledModel]:
         st.floats(-9, 9),
     )
     rules = st.builds(lambda held, weight: WeighedRule(tuple(held), weight), st.lists(conditions(), max_size=3), WEIGHTS)
-    return st.builds(model, st.lists(ramps, max_size=3), st.lists(rules, max_size=5), WEIGHTS, st.sampled_from(["07", None, "?"]))
+    return st.builds(
+        model,
+        st.lists(ramps, max_size=3),
+        st.lists(rules, max_size=5),
+        WEIGHTS,
+        st.sampled_from(["07", None, "?", MISSING_LEVEL]),
+    )
 
 
 def model(ramps: list[Ramp], rules: list[WeighedRule], intercept: float, plan: str | None) -> CompiledModel:
@@ -93,9 +99,9 @@ def model(ramps: list[Ramp], rules: list[WeighedRule], intercept: float, plan: s
         columns=(*numbers, "plan"),
         numbers=numbers,
         sums={"order and bill": ("order", "bill")},
-        levels={"plan": ("it's", "07", "Zürich")},
+        levels={"plan": ("it's", "07", *[MISSING_LEVEL] * (plan == MISSING_LEVEL), "Zürich")},
         relations={"order": ("bill", 0.1)},
-        typical={"order": 3.25, "bill": -1.0, "visits": 2.0, "insured": 1.0, "loyal": 0.0, "plan": plan},
+        typical={"order": 3.25, "bill": -1.0, "visits": 2.0, "insured": 1.0, "loyal": 0.0, "plan": plan or None},
         category_levels={"plan": ("it's", "?", "07", "415", "Zürich")},
         ramps=tuple(ramps),
         rules=tuple(rules),

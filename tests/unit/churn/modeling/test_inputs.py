@@ -31,18 +31,31 @@ def test_of_equally_frequent_levels_the_first_in_the_alphabet_is_typical() -> No
 
 def test_numbers_sums_and_levels_come_in_this_order_and_name_their_columns() -> None:
     inputs = Inputs.learn(customers(), SUMS, min_rows=1)
-    assert inputs.names == ["day", "night", "empty", "bill", "plan = blue", "plan = gold"]
-    assert inputs.sources == [("day",), ("night",), ("empty",), ("day", "night"), ("plan",), ("plan",)]
+    assert inputs.names == ["day", "night", "empty", "bill", "plan = (missing)", "plan = blue", "plan = gold"]
+    assert inputs.sources == [("day",), ("night",), ("empty",), ("day", "night"), ("plan",), ("plan",), ("plan",)]
 
 
 def test_what_is_missing_counts_as_typical_in_the_sum_too() -> None:
     inputs = Inputs.learn(customers(), SUMS, min_rows=1)
-    assert inputs.matrix(customers()).tolist() == [
-        [1.0, 10.0, 0.0, 11.0, 0.0, 1.0],
-        [2.0, 30.0, 0.0, 32.0, 0.0, 1.0],
-        [2.0, 30.0, 0.0, 32.0, 0.0, 1.0],
-        [9.0, 40.0, 0.0, 49.0, 1.0, 0.0],
+    assert inputs.matrix(customers())[:, :4].tolist() == [
+        [1.0, 10.0, 0.0, 11.0],
+        [2.0, 30.0, 0.0, 32.0],
+        [2.0, 30.0, 0.0, 32.0],
+        [9.0, 40.0, 0.0, 49.0],
     ]
+
+
+def test_a_category_that_enough_customers_lack_has_an_input_that_tells_so() -> None:
+    inputs = Inputs.learn(customers(), SUMS, min_rows=1)
+    assert inputs.matrix(customers())[:, 4:].tolist() == [[0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+
+def test_a_category_that_few_customers_lack_is_taken_for_the_typical_level() -> None:
+    more = pd.concat([customers()] * 3, ignore_index=True)
+    few = Inputs.learn(more, SUMS, min_rows=4)
+    assert few.levels["plan"] == ["gold"]
+    assert few.matrix(customers())[:, -1].tolist() == [1.0, 1.0, 1.0, 0.0]
+    assert Inputs.learn(more.assign(plan=None), SUMS, min_rows=4).levels["plan"] == [], "nobody to tell them from"
 
 
 def test_rare_and_unknown_levels_have_no_input_of_their_own() -> None:

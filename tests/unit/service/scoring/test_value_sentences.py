@@ -14,6 +14,11 @@ NUMBERS = st.floats(-1.7e308, 1.7e308) | st.integers(-1000, 1000).map(float) | s
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 
 
+def test_a_missing_value_with_a_weight_of_its_own_is_not_counted_as_another() -> None:
+    calls = Column(name="service_calls", source="Calls", kind="integer")
+    assert ValueSentence(calls, 1.0, tells_missing=True).text(None, "raises") == "service calls is not known: raises"
+
+
 def assert_written(column: Column, typical: Any, values: list[Any], contribution: float, effect: str) -> None:
     sentence = ValueSentence(column, typical)
     write = sentence.writer(contribution, effect)
