@@ -42,6 +42,8 @@ STAYING = frozenset(
     }
 )
 NEGATIONS = frozenset({"not", "no", "non", "un"})
+# "no churn", "not yet cancelled", "nicht gekündigt".
+_DENIED = re.compile(rf"\b(?:no|not|non|never|kein|keine|nicht|pas|sin|senza|sem) (?:\w+ )?\w*(?:{'|'.join(LEAVING)})")
 # A column of more levels is no outcome that somebody spelled in too many words.
 MAX_OUTCOME_LEVELS = 10
 # Columns of two levels that are listed where none is named like an outcome: it may be the last of them.
@@ -148,7 +150,9 @@ def _may_be_outcome(profile: ColumnProfile) -> bool:
 
 
 def _means_leaving(level: str) -> bool:
-    return any(word in level.lower() for word in LEAVING)
+    """Return whether a level names leaving, and nothing before it says the opposite: "No Churn", "not exited", "non-churner"."""
+    said = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", " ", level).lower()
+    return any(word in said for word in LEAVING) and not _DENIED.search(said)
 
 
 def _means_staying(words: tuple[str, ...]) -> bool:

@@ -187,7 +187,7 @@ def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> 
     if problems.total == before and missing.any():
         if not labelled:
             return None
-        rule = f"must be {target.true_level} or {target.false_level}, not blank"
+        rule = f"must be {target.true_level} or {target.false_level}, not blank; leave out rows whose outcome is not known yet"
         for row in np.flatnonzero(missing.to_numpy()).tolist():
             problems.add(row, target.column, rule, cells[row].as_py())
     return flags.fillna(0).astype(np.int64)

@@ -78,7 +78,7 @@ def test_an_outcome_in_other_words_is_refused_and_both_words_named(read: Reader)
 
 
 def test_every_blank_outcome_is_named(read: Reader) -> None:
-    rule = "must be Yes or No, not blank"
+    rule = "must be Yes or No, not blank; leave out rows whose outcome is not known yet"
     assert refused(read, FILE.replace("Yes\n", "\n").replace("no\n", " \n")) == [(3, "left", rule), (4, "left", rule)]
 
 

@@ -140,7 +140,7 @@ def test_every_usual_word_for_missing_is_a_missing_value(read: Reader, lines: li
         ("Area code", "999", AREAS),
         ("Total day charge", "99.99", "must be total_day_minutes times 0.17, within 0.01"),
         ("Churn", "perhaps", "must be True or False"),
-        ("Churn", "", "must be True or False, not blank"),
+        ("Churn", "", "must be True or False, not blank; leave out rows whose outcome is not known yet"),
     ],
 )
 def test_a_wrong_value_names_row_column_and_rule(
