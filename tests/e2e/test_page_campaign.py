@@ -115,10 +115,13 @@ def test_the_list_that_is_taken_away_is_that_of_the_command(page: Browser, store
 
 
 def reads_on_a_phone(page: Browser) -> None:
-    """No column is out of sight to the side, and why somebody is called has the whole width."""
+    """No column is out of sight to the side in any window, and on a phone why somebody is called has the whole width."""
+    wide, row = "document.querySelector('.wide')", "document.querySelector('#campaign-rows tr')"
+    page.ask(f"[1, 4].forEach((at) => {{ {row}.cells[at].textContent = 'x'.repeat(128); }})")
     try:
-        page.send("Emulation.setDeviceMetricsOverride", width=320, height=640, deviceScaleFactor=1, mobile=True)
-        wide, row = "document.querySelector('.wide')", "document.querySelector('#campaign-rows tr')"
+        for width in (1_100, 961, 700, 320):
+            page.send("Emulation.setDeviceMetricsOverride", width=width, height=640, deviceScaleFactor=1, mobile=width < 600)
+            assert page.ask(f"{wide}.scrollWidth === {wide}.clientWidth"), width
         assert page.ask(f"document.documentElement.scrollWidth === 320 && {wide}.scrollWidth === {wide}.clientWidth")
         assert page.ask(f"{row}.cells[5].offsetWidth === {row}.offsetWidth")
         assert page.ask(f"{row}.cells[5].offsetTop > {row}.cells[0].offsetTop")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from churn.errors import InputError, StoreAway, StoreError
+from churn.store.database.sqlite_file import follow_file
 
 # No connection waits for ever: a server that accepts and then stands still would hold up a flow until somebody looks.
 CONNECT_SECONDS = 10.0
@@ -72,6 +73,8 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
             except OSError as error:
                 raise StoreError(f"no folder for the store: {error}") from error
         sa.event.listen(engine, "connect", _prepare_sqlite)
+        if parsed.database not in (None, "", ":memory:") and not str(parsed.database).startswith("file:"):
+            follow_file(engine, Path(str(parsed.database)))
     return engine
 
 
