@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,9 @@ def options(
 WRONG_NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
 def main() -> None:
     """Run the command; a ChurnError is one line on stderr and its own exit code, and so is a file that the machine refuses."""
     collect_seldom()
@@ -120,6 +124,13 @@ def main() -> None:
     except ChurnError as error:
         fail(str(error), error.details)
         sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        # Half a surrogate pair is how Python keeps a byte of an argument that is no UTF-8: no database, no page takes it.
+        if not _SURROGATES.search(error.object):
+            raise
+        shown = error.object[error.start : error.end].encode("utf-8", "surrogateescape")
+        fail(f"an argument, or the name of a file, is no text in UTF-8: it holds {shown!r}")
+        sys.exit(InputError.exit_code)
     except SystemExit as left:
         # Typer ends without a word what Ctrl-C stopped; a command that says more about it says it itself.
         if left.__context__ is not None and isinstance(left.__context__.__cause__, KeyboardInterrupt):

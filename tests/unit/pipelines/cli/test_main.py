@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -201,6 +202,27 @@ def test_kill_and_a_closed_terminal_stop_as_ctrl_c_does(
         entry.main()
     assert (ended.value.code, capsys.readouterr().err) == (130, "churn: stopped before it was finished\n")
     assert taken_down
+
+
+@pytest.mark.usefixtures("default_handlers")
+def test_what_a_locale_cannot_say_and_a_closed_output_are_no_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Printed:
+        def main(self) -> None:
+            sys.stdout.write("Jürgen • 5 €\n")
+
+    written = io.BytesIO()
+    monkeypatch.setitem(sys.modules, "pipelines.cli.main", Printed())
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1", write_through=True))
+    entry.main()
+    assert written.getvalue() == "Jürgen \\u2022 5 \\u20ac\n".encode("latin-1")
+    monkeypatch.setattr(sys, "stdout", None)
+    entry.main()
+    sys.stdout.close()
+
+
+def test_an_argument_that_is_no_utf_8_is_one_line(churn: Churn) -> None:
+    os.environ["CHURN_STORE_URL"] = "sqlite:///store.db"
+    assert_one_line(churn("campaign", "report", "m\udce4rz"), 2, r"no text in UTF-8: it holds b'\xe4'")
 
 
 @pytest.mark.usefixtures("default_handlers")
