@@ -18,8 +18,8 @@ IN_SCOPE = "churn.request_context"
 # On every response: browsers must not guess another media type, and nobody may cache what is known of a customer.
 ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-# W3C Trace Context: version, trace, parent, flags. Later versions may add fields; all-zero ids and version ff are invalid.
-_TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+# W3C Trace Context: version, trace, parent, flags. Versions after 00 may add fields; all-zero ids and version ff are invalid.
+_TRACE = re.compile(rb"(?!ff|00-.{52}-)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
 class RequestTrace(Protocol):

@@ -13,6 +13,8 @@ from service.http.body import BYTE_ORDER_MARK
 from service.http.errors import LISTED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 
 _NOT_JSON, _ABSENT = "Invalid JSON", object()
+# JSON knows 1e400, and no computer's number is so large.
+_TOO_LARGE = "A number that is too large to be finite"
 # Characters of the longest whole number of 64 bits.
 MAX_DIGITS = 20
 
@@ -54,7 +56,8 @@ def _load(piece: bytes, text: bytes, start: int, *, nan_is_null: bool) -> Any:
             place = start + len(piece.decode("utf-8", "replace")[: error.pos].encode())
             line_start = text.rfind(b"\n", 0, place) + 1
             column = 1 + len(text[line_start:place].decode("utf-8", "replace"))
-            raise not_json(f"{_NOT_JSON} at line {1 + text.count(10, 0, place)} column {column}") from None
+            what = _TOO_LARGE if error.msg.startswith("number is infinity") else _NOT_JSON
+            raise not_json(f"{what} at line {1 + text.count(10, 0, place)} column {column}") from None
         return _load_slowly(piece)
     # Every key has one colon. Are there more, then some are in texts, or a key is there twice and only the last was kept.
     if piece.count(b":") != _keys(document):

@@ -56,3 +56,10 @@ def test_numbers_beyond_64_bits_become_floats() -> None:
     digits = b"9" * 4_000
     assert load_json(b'{"a": [NaN, %s]}' % digits, nan_is_null=True) == {"a": [None, float("inf")]}
     assert load_json(b'{"a": [NaN, 123456789012345678901234567890]}', nan_is_null=True) == {"a": [None, 1.2345678901234568e29]}
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 400])
+def test_a_number_beyond_all_is_not_called_no_json(number: str) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        load_json(f'{{"a": {number}}}'.encode())
+    assert caught.value.errors[0].problem == "A number that is too large to be finite at line 1 column 7"
