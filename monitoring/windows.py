@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.store.cohort import LEAVERS_ONLY, Cohort
+from churn.store.cohort import LEAVERS_ONLY, Cohort, aside_in_words, whole_weeks
 from churn.store.maturity import Maturity, label_maturity
 from churn.store.predictions.window_reader import Span, empty_part
 from churn.store.records import EPOCH, MonitorRun
@@ -79,6 +80,8 @@ class Window:
         Of which answers these are; None if of all.
     leavers_only : bool
         Whether outcomes seem to be told of those who left only. Then they wait.
+    aside : int
+        Outcomes of weeks for which that is so, where it is not of a later one. They are passed over.
     before_seq : int
         Predictions numbered below it are earlier ones: with them, customers who come again are compared.
     """
@@ -100,6 +103,7 @@ class Window:
     selection: Selection | None = None
     kept: ScoreSelection | None = None
     leavers_only: bool = False
+    aside: int = 0
     before_seq: int = 0
 
     @property
@@ -113,6 +117,8 @@ class Window:
         said = [self.maturity.reason] if self.maturity.seconds != 0 or self.maturity.too_short else []
         if said and self.cohort.unknown:
             said.append(f"{self.cohort}; {LEAVERS_ONLY}" if self.leavers_only else str(self.cohort))
+        if self.aside:
+            said.append(aside_in_words(self.aside))
         if self.corrected_rows:
             said.append(f"{self.corrected_rows} outcomes that were judged before have been corrected or withdrawn since")
         if self.selection is not None:
@@ -213,6 +219,9 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         mature=(start.mature_until, max(start.mature_until, maturity.until(now))),
         contact_effect=settings.contact_effect,
     )
+    aside = later = 0
+    if maturity.seconds:
+        came, aside, later = whole_weeks(came, partial(store.count_cohort, model_version=model_version))
     selection = selection_of(came)
     labelled = came if selection is None else came[came["churned"].notna()].reset_index(drop=True)
     enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
@@ -238,13 +247,14 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         mature_until=end.mature_until,
         follows=None if before is None else before.run_id,
         waiting_rows=0 if enough else span.rows,
-        waiting_labelled_rows=0 if enough_labelled else len(labelled),
+        waiting_labelled_rows=later + (0 if enough_labelled else len(labelled)),
         maturity=maturity,
         cohort=cohort,
         corrected_rows=0 if before is None else _corrected_since(store, before),
         selection=selection,
         kept=None if selection is None else _kept(came),
         leavers_only=leavers_only,
+        aside=aside if enough_labelled else 0,
         before_seq=start.last_seq + 1 if start.last_seq else span.first_seq,
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.contract import Contract
-from churn.store.cohort import LEAVERS_ONLY, Cohort
+from churn.store.cohort import LEAVERS_ONLY, Cohort, aside_in_words, told_of_leavers
 from churn.store.maturity import Maturity, label_maturity
 from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
@@ -36,6 +36,8 @@ class MatureTraffic:
         What of them may be learned from; None if nobody was acted on.
     leavers_only : bool
         Whether outcomes seem to be told of those who left only (`Cohort.told_of_leavers`). Then there are no rows.
+    aside : int
+        Outcomes of weeks for which that is so, where it is not of others: they are not among the rows.
     """
 
     rows: pd.DataFrame
@@ -44,17 +46,20 @@ class MatureTraffic:
     until: datetime
     selection: Selection | None = None
     leavers_only: bool = False
+    aside: int = 0
 
     @property
     def doubtful(self) -> bool:
         """Whether somebody should look: the age is too short, leavers alone are told, or nobody stands for who was acted on."""
-        return self.maturity.too_short or self.leavers_only or (self.selection is not None and self.selection.blind)
+        alone = self.leavers_only or self.aside > 0
+        return self.maturity.too_short or alone or (self.selection is not None and self.selection.blind)
 
     def __str__(self) -> str:
         """Return in a sentence what was left out, and why."""
         said = [self.maturity.reason]
         said += [str(self.cohort)] if self.cohort.unknown else []
         said += [LEAVERS_ONLY] if self.leavers_only else []
+        said += [aside_in_words(self.aside)] if self.aside else []
         return "; ".join(said if self.selection is None else [*said, str(self.selection)])
 
     def report(self) -> dict[str, Any]:
@@ -111,6 +116,10 @@ def read_mature_traffic(
         return MatureTraffic(rows, maturity, Cohort(), until)
     times = rows["requested_at"].min().to_pydatetime(), rows["requested_at"].max().to_pydatetime()
     cohort = store.count_cohort(seqs=(int(rows["seq"].min()), int(rows["seq"].max())), times=times)
-    if maturity.seconds and cohort.told_of_leavers(rows["churned"].to_numpy(), rows["churn_probability"].to_numpy()):
+    if not maturity.seconds:
+        return MatureTraffic(rows, maturity, cohort, until, selection_of(rows))
+    told = told_of_leavers(rows, store.count_cohort)
+    if told.all() or cohort.told_of_leavers(rows["churned"].to_numpy(), rows["churn_probability"].to_numpy()):
         return MatureTraffic(rows.iloc[:0], maturity, cohort, until, leavers_only=True)
-    return MatureTraffic(rows, maturity, cohort, until, selection_of(rows))
+    rows = rows[~told].reset_index(drop=True)
+    return MatureTraffic(rows, maturity, cohort, until, selection_of(rows), aside=int(told.sum()))

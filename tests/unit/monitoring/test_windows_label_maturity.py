@@ -14,6 +14,7 @@ from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, mak
 DAY = timedelta(days=1)
 NOON_OF_DAY_ONE = NOW - 100 * DAY
 # A month to see who stays; `come_true` needs no clock, so outcomes are written when they become known.
+ROOMY = make_settings(label_maturity_seconds=30 * 86_400, min_labelled_rows=20, max_window_rows=5_000)
 MONTH = make_settings(label_maturity_seconds=30 * 86_400, min_labelled_rows=20)
 
 
@@ -117,6 +118,25 @@ def test_where_only_leavers_are_told_and_few_who_stayed_no_outcome_counts(store,
     stay(store, ids, frame, gone)
     whole = take_window(store, CONTRACT, "1", MONTH, NOW + 31 * DAY)
     assert (len(whole.labelled), whole.leavers_only) == (400, False)
+
+
+def test_a_month_of_leavers_alone_is_not_judged_with_the_month_after_it(store):
+    """Nobody tells who stayed of the first 600; of the next all are known, and of the last leavers alone so far."""
+    frame = customers(1_800, 3)
+    asked = [NOW + n // 600 * 30 * DAY + timedelta(seconds=n) for n in range(1_800)]
+    ids, gone = serve(store, frame, asked=asked), frame["churned"] == 1
+    told = gone | pd.Series(range(1_800)).between(600, 1_199)
+    come_true(store, [ids[n] for n in np.flatnonzero(told)], frame[told])
+    window = take_window(store, CONTRACT, "1", ROOMY, NOW + 100 * DAY)
+    assert window.labelled["seq"].tolist() == list(range(601, 1_201))
+    assert (window.leavers_only, window.aside, window.waiting_labelled_rows) == (False, gone[:600].sum(), gone[1_200:].sum())
+    assert f"{window.aside} outcomes of weeks of which leavers alone seem to be told are left aside" in window.labels
+    store.write_monitor_run(run_of(window, 1))
+    left = take_window(store, CONTRACT, "1", ROOMY, NOW + 100 * DAY)
+    assert (len(left.labelled), left.leavers_only, left.aside) == (0, True, 0)
+    assert left.waiting_labelled_rows == gone[1_200:].sum(), "the last wait, the first were passed over"
+    come_true(store, ids[1_200:], frame[1_200:])
+    assert take_window(store, CONTRACT, "1", ROOMY, NOW + 100 * DAY).labelled["seq"].tolist() == list(range(1_201, 1_801))
 
 
 def test_a_prediction_of_the_future_waits(store):

@@ -89,6 +89,20 @@ def test_where_only_leavers_are_told_nothing_is_learned(store: Store, contract: 
     assert (len(at_once.rows), at_once.leavers_only) == (7, False), "nobody asked for a whole cohort"
 
 
+def test_the_newest_weeks_of_leavers_alone_do_not_tell_the_gate_that_most_leave(store: Store, contract: Contract) -> None:
+    """Ten weeks of which all is known, and two of which who left is: a tenth of all unknown, but most of what the gate sees."""
+    asked = {n: NOON + n // 150 * 7 * DAY for n in range(1_800)}
+    store.write_predictions([prediction(n, requested_at=at, churn_probability=0.2) for n, at in asked.items()])
+    known = [n for n in asked if n < 1_500 or n % 5 in {0, 1}]
+    store.write_outcomes([Outcome(n % 5 == 0 or n >= 1_500, asked[n] + DAY, f"p{n}") for n in known])
+    later = NOON + 200 * DAY
+    found = read_mature_traffic(store, contract, 2 * 86_400.0, newest=10_000, now=later)
+    assert (len(found.rows), found.rows["churned"].mean(), found.aside) == (1_500, 0.2, 120)
+    assert (found.leavers_only, found.doubtful) == (False, True)
+    assert "120 outcomes of weeks of which leavers alone seem to be told are left aside" in str(found)
+    assert len(read_mature_traffic(store, contract, 0.0, newest=10_000, now=later).rows) == 1_620
+
+
 @pytest.mark.parametrize(
     ("too_short", "blind", "doubtful"),
     [(False, None, False), (True, None, True), (False, False, False), (False, True, True), (True, False, True)],

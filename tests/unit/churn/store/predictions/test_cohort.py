@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from churn.errors import StoreError
-from churn.store.cohort import Cohort
+from churn.store.cohort import Cohort, told_of_leavers, whole_weeks
+from churn.store.records import EPOCH
 from churn.store.store import Store
 from tests.unit.churn.store.rows import NOON, outcome, prediction
 
@@ -83,3 +85,58 @@ def test_the_store_tells_the_same_of_one_model_s_answers_of_a_time(store: Store,
     assert store.seems_of_leavers("1", times) is alone
     assert not store.seems_of_leavers("1", (rows[0].requested_at, times[1]))
     assert not store.seems_of_leavers("2", times)
+
+
+def told_by_week(stayers_told: list[float]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Of 300 predictions a week a fifth left, as was said; of those who stayed a share is told. Also which week each is of."""
+    number = np.arange(300 * len(stayers_told))
+    week, left = number // 300, number % 5 == 0
+    told = left | (number % 300 < 300 * np.array(stayers_told)[week])
+    asked = pd.Series(pd.Timestamp(EPOCH) + pd.to_timedelta((2_900 + week) * 7 * 24 * 60 + number % 300 * 30, unit="min"))
+    rows = pd.DataFrame({"seq": number, "requested_at": asked, "churn_probability": 0.2, "churned": left.astype(float)})
+    return rows[told].reset_index(drop=True), week[told]
+
+
+def counted(*, seqs: tuple[int, int], times: tuple[datetime, datetime]) -> Cohort:
+    """Each number is a prediction; how many have an outcome is said too low, as only what a week lacks is asked for."""
+    assert times[0] <= times[1]
+    return Cohort(seqs[1] - seqs[0] + 1, 60)
+
+
+@pytest.mark.parametrize(
+    ("stayers_told", "of_leavers", "passed_over", "wait"),
+    [
+        ([1, 1, 1], [], [], []),
+        ([0, 0, 0], [0, 1, 2], [], []),
+        ([1, 1, 0], [2], [], [2]),
+        ([0.05, 1, 1], [0], [0], []),
+        ([1, 0, 1, 0, 0.1], [1, 3, 4], [1], [3, 4]),
+    ],
+)
+def test_weeks_of_leavers_alone_do_not_hide_among_the_others(
+    stayers_told: list[float], of_leavers: list[int], passed_over: list[int], wait: list[int]
+) -> None:
+    rows, week = told_by_week(stayers_told)
+    found = told_of_leavers(rows, counted)
+    assert found.tolist() == np.isin(week, of_leavers).tolist()
+    kept, past, later = whole_weeks(rows, counted)
+    assert len(kept) + past + later == len(rows)
+    assert (past, later) == (np.isin(week, passed_over).sum(), np.isin(week, wait).sum())
+    assert not wait or kept["requested_at"].max() < rows["requested_at"][week == wait[0]].min()
+
+
+def test_few_outcomes_are_looked_at_together_and_nothing_is_counted_where_few_left() -> None:
+    rows, week = told_by_week([1, 1])
+    asked: list[tuple[int, int]] = []
+
+    def count(*, seqs: tuple[int, int], times: tuple[datetime, datetime]) -> Cohort:
+        asked.append(seqs)
+        return counted(seqs=seqs, times=times)
+
+    assert not told_of_leavers(rows, count).any()
+    assert not asked
+    # Ten outcomes of leavers in a week of their own are too few to be told apart from the week before.
+    few = rows[(week == 0) | ((rows["churned"] == 1) & (rows["seq"] < 350))].reset_index(drop=True)
+    assert not told_of_leavers(few, count).any()
+    assert not asked
+    assert not told_of_leavers(rows.iloc[:0], count).any()
