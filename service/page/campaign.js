@@ -184,6 +184,14 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
 
+  // A file that is dropped beside its field would take the place of the page, and of all that was typed: it is the one that is meant.
+  function takeDropped(event) {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    if (event.type === "drop") byId("campaign-file").files = event.dataTransfer.files;
+  }
+
+  for (const kind of ["dragover", "drop"]) document.addEventListener(kind, takeDropped);
   byId("campaign-plan").addEventListener("click", () => {
     if (!byId("campaign-plan").hasAttribute("aria-disabled")) plan();
   });

@@ -195,6 +195,10 @@ def test_the_example_fills_the_form_and_clear_empties_it(page: Browser) -> None:
     assert not page.ask(ANSWERED)
     assert page.ask("[...document.querySelectorAll('#form input:not([type=radio]), select')].every((one) => one.value === '')")
     assert page.ask("[...document.querySelectorAll('input:checked')].every((one) => one.value === '')")
+    # As the column's texts write numbers.
+    page.ask("document.querySelector('[data-name=total_day_minutes]').dataset.decimal = ','")
+    page.ask("document.getElementById('example').click()")
+    assert re.fullmatch("[0-9]+,[0-9]+", page.ask("document.getElementById('field-total_day_minutes').value"))
     assert page.complaints == []
 
 

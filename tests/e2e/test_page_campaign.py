@@ -262,19 +262,37 @@ def test_it_can_be_stopped_and_begun_again(page: Browser, store: FakeStore, tmp_
     put_in(page, write(tmp_path / "in.csv", 4_000))
     stop = "document.getElementById('campaign-stop')"
     page.ask(
-        f"""window.watch = new MutationObserver(() => {{ watch.disconnect(); {stop}.focus(); {stop}.click(); }});
+        f"""window.asks = () => !dispatchEvent(new Event("beforeunload", {{cancelable: true}}));
+        window.watch = new MutationObserver(() => {{
+          watch.disconnect(); window.asked = asks(); {stop}.focus(); {stop}.click();
+        }});
         watch.observe(document.getElementById('campaign-status'), {{childList: true, characterData: true, subtree: true}})"""
     )
     press(page, "campaign-plan")
     page.wait_for(f"{FINISHED} && document.getElementById('campaign-status').textContent.startsWith('Stopped')")
     assert page.ask("document.getElementById('ranked').hidden && document.getElementById('campaign-error').hidden")
     assert page.ask(f"{stop}.hidden")
+    # Whoever leaves the page meanwhile is asked, and nobody else.
+    assert page.ask("[window.asked, asks()]") == [True, False]
     assert page.focused() == "campaign-plan"
     assert len(store.rows) < 4_000
     page.press("Enter")
     page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
     assert "chosen from 4,000 customers" in page.text("campaign-sum")
     assert page.complaints == []
+
+
+def test_a_file_that_is_dropped_anywhere_is_chosen_and_takes_no_page_away(page: Browser) -> None:
+    dropped = """(() => {
+      const dragged = new DataTransfer();
+      dragged.items.add(%s);
+      return ["dragover", "drop"].map((kind) => document.getElementById("form").dispatchEvent(
+        new DragEvent(kind, {dataTransfer: dragged, bubbles: true, cancelable: true})));
+    })()"""
+    assert page.ask(dropped % "new File(['customer_id'], 'dropped.csv')") == [False, False]
+    assert page.ask("document.getElementById('campaign-file').files[0].name") == "dropped.csv"
+    # A text that is dropped goes where it is dropped.
+    assert page.ask(dropped % "'265.1', 'text/plain'") == [True, True]
 
 
 def test_without_a_file_it_asks_for_one(page: Browser) -> None:
