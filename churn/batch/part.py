@@ -21,6 +21,7 @@ from churn.batch.ordered import in_order
 from churn.batch.pieces import Piece, ReadPiece
 from churn.batch.plan import Part, Terms
 from churn.batch.readers.reader import open_part
+from churn.data.unchanged import Stamp, check_unchanged
 from churn.errors import ChurnError, InputError
 from churn.one_line import one_line
 
@@ -130,12 +131,10 @@ def open_pieces(scorer: Scorer, part: Part, terms: Terms) -> Iterator[tuple[Answ
     source = Path(part.path)
     with ExitStack() as stack:
         with _reading(source):
-            stat = source.stat()
-            if (stat.st_size, stat.st_mtime_ns) != (part.size, part.mtime_ns):
-                raise InputError(f"{source}: was changed since the scoring began (or is another file on a worker); start again")
+            check_unchanged(source, (part.size, part.mtime_ns))
             reading = stack.enter_context(open_part(part, scorer.rules, terms))
         schema = answer_schema(reading.id_type, segment=scorer.segmenter is not None)
-        yield Answering(scorer, part, terms, schema), _readable(reading.pieces, source)
+        yield Answering(scorer, part, terms, schema), _readable(reading.pieces, source, (part.size, part.mtime_ns))
 
 
 @contextmanager
@@ -146,8 +145,8 @@ def _reading(source: Path) -> Iterator[None]:
         raise InputError(f"{source}: not readable ({one_line(error, 200)})") from error
 
 
-def _readable(pieces: Iterator[ReadPiece], source: Path) -> Iterator[ReadPiece]:
-    """Only the reading: an error of who reads is none of the file's."""
+def _readable(pieces: Iterator[ReadPiece], source: Path, before: Stamp) -> Iterator[ReadPiece]:
+    """Only the reading: an error of who reads is none of the file's. What grew meanwhile is refused when its end is read."""
 
     def read(piece: ReadPiece) -> Piece:
         with _reading(source):
@@ -157,5 +156,6 @@ def _readable(pieces: Iterator[ReadPiece], source: Path) -> Iterator[ReadPiece]:
         with _reading(source):
             piece = next(pieces, None)
         if piece is None:
+            check_unchanged(source, before)
             return
         yield partial(read, piece)

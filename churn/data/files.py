@@ -23,6 +23,7 @@ from churn.customers.column_names import first_repeated
 from churn.customers.csv_header import header_problem, is_note, separator_of
 from churn.data.csv_chunks import Irregular, check_columns, chunks, strict_rows
 from churn.data.file_kind import file_kind, is_parquet, parquet_files
+from churn.data.unchanged import check_unchanged, stamp_of
 from churn.errors import ContractError, InputError, Problem
 from churn.one_line import one_line
 
@@ -109,12 +110,14 @@ def _read_folder(folder: Path) -> pa.Table:
 
 
 def _read_file(path: Path) -> pa.Table:
-    parquet = is_parquet(path)
+    parquet, before = is_parquet(path), stamp_of(path)
     try:
-        return _read_parquet(path) if parquet else _read_csv(path)
+        table = _read_parquet(path) if parquet else _read_csv(path)
     except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
         kind = "Parquet" if parquet else "CSV text in UTF-8"
         raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
+    check_unchanged(path, before)
+    return table
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -19,10 +19,10 @@ from churn.batch import answer_file
 from churn.batch import output as output_module
 from churn.batch import part as part_module
 from churn.batch import run as run_module
-from churn.batch.plan import Terms
+from churn.batch.plan import Terms, make_plan
 from churn.errors import ChurnError, InputError
 from service.http.errors import Unprocessable
-from tests.integration.files_to_score import CONTRACT, customers, read_answers, write_folder
+from tests.integration.files_to_score import CONTRACT, customers, make_scorer, read_answers, write_folder
 from tests.unit.churn.batch.scoring import changed, score, served
 
 pytestmark = pytest.mark.usefixtures("small_pieces")
@@ -182,8 +182,36 @@ def test_a_file_that_was_changed_under_way_is_not_scored(tmp_path: Path) -> None
     def change(*_: Any) -> None:
         os.utime(source / "part-000.parquet", ns=(0, 0))
 
-    with pytest.raises(InputError, match="was changed since"):
+    with pytest.raises(InputError, match="was changed while it was read, or since"):
         score(source, tmp_path / "out", on_plan=change)
+
+
+@pytest.mark.parametrize("how", ["grows", "is replaced", "goes away"])
+def test_a_file_that_changes_while_it_is_read_is_not_scored(tmp_path: Path, how: str) -> None:
+    """Of an export that is still being written, half a base would be scored, or logged, and called the whole."""
+    source = tmp_path / "in.csv"
+    write_customers(source, 300)
+    (part,) = make_plan(source, "digest", Terms()).parts
+    with part_module.open_pieces(make_scorer(), part, Terms()) as (_, pieces):
+        assert next(pieces)().table.rows
+        if how == "grows":
+            with source.open("a") as file:
+                file.write(source.read_text().splitlines()[-1] + "\n")
+        elif how == "is replaced":
+            write_customers(tmp_path / "other.csv", 299)
+            (tmp_path / "other.csv").replace(source)
+        else:
+            source.unlink()
+        with pytest.raises(InputError, match=r"in\.csv: was changed while it was read"):
+            list(pieces)
+
+
+def write_customers(path: Path, rows: int) -> None:
+    table = customers(rows)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.column_names)
+        writer.writerows(row.values() for row in table.to_pylist())
 
 
 def test_other_code_on_a_worker_scores_nothing() -> None:

@@ -106,6 +106,20 @@ def test_what_cannot_be_read_says_why(content: bytes | str, words: str, tmp_path
     assert words in refused(write(tmp_path, content))
 
 
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n")
+    assert read_tabular_file(path).rows == 1
+
+    def grow(*_: object) -> None:
+        with path.open("a") as file:
+            file.write("3,4\n")
+
+    monkeypatch.setattr(module, "_check_text", grow)
+    with pytest.raises(InputError, match="was changed while it was read"):
+        read_tabular_file(path)
+
+
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     assert refused(tmp_path / "gone.csv") == "no such file"
 
