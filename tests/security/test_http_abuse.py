@@ -79,6 +79,8 @@ AMBIGUOUS = {
     "a chunk beyond 64 bits": post(b"Transfer-Encoding: chunked\r\n", b"fffffffffffffffff\r\n"),
     "another protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a proxy's method": b"CONNECT 10.0.0.1:80 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "two servers, the other in the address": b"GET http://evil.example/healthz HTTP/1.1\r\n" + HOST + b"\r\n",
+    "two servers, the other as host": b"GET http://127.0.0.1/model HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     "an invented method": b"FETCH /healthz HTTP/1.1\r\n" + HOST + b"\r\n",
 }
 
@@ -95,8 +97,8 @@ def test_what_two_could_read_differently_is_refused_and_the_connection_closed(ad
 def test_odd_requests_that_are_clear_are_answered_for_what_they_are(address: Address) -> None:
     for raw, expected in (
         (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
-        (b"GET http://evil.example/healthz HTTP/1.1\r\n" + HOST + b"\r\n", 200),  # the path counts, never the host in it
-        (b"GET http://127.0.0.1/model HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        (b"GET http://127.0.0.1/healthz HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+        (b"GET http://evil.example/model HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
         (b"GET /model HTTP/1.1\r\n" + HOST + HOST + b"\r\n", 400),
         (b"GET /healthz%00 HTTP/1.1\r\n" + HOST + b"\r\n", 404),
         (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n" + HOST + b"\r\n", 404),
