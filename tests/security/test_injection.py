@@ -112,7 +112,7 @@ FORMULAS = [
     "=",
     "\uff1d1",
     "+1-",
-    "-",
+    "-x",  # (A dash alone is nobody's id.)
 ]
 PLAIN = ["c-1", "-5", "+5", "-1.5e3", "+49 30 123456", "a=b", "'quoted", "1+1", "", "ö"]
 
