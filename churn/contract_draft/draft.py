@@ -13,7 +13,7 @@ from churn.contract import RESERVED, Contract, parse_contract
 from churn.contract_draft.column_profile import ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
 from churn.contract_draft.notes import notes
-from churn.contract_draft.roles import find_id, is_code, is_sensitive, suspect, why_ignored
+from churn.contract_draft.roles import find_id, is_code, is_sensitive, read_instead, suspect, why_ignored
 from churn.contract_draft.row_times import RowTimes, find_row_times, names_row_time
 from churn.contract_draft.target import find_target, listed, outcome_levels
 from churn.data.dataset import read_dataset
@@ -125,7 +125,10 @@ def _guess(
         said = notes(profile, "ignored")
         if times is None and profile.is_date and names_row_time(profile):
             said = (*said, UNREAD_TIME)
-        said = (f"ignored: {why}", *said) if why.startswith(("every row", "it tells")) else said
+        elif why.startswith(("every row", "it tells")):
+            said = (f"ignored: {why}", *said)
+        elif instead := read_instead(profile, why):
+            said = (f"ignored: {why}; {instead}", *said)
         return DraftedColumn(column | {"kind": "category", "role": "ignored"}, f"ignored: {why}", said)
     written = _written(profile)
     if is_sensitive(profile):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn.contract_draft.column_profile import ColumnProfile
+from churn.contract_draft.column_profile import MAX_LEVELS, MIN_DATE_SHARE, ROWS_A_LEVEL, ColumnProfile
 from churn.contract_draft.target import names_outcome
 from churn.customers.cell_rule import MAX_NUMBER
 from churn.data.telling import leavers_given_away, nearly_tells_outcome, rows_told_wrong
@@ -46,6 +46,7 @@ SENSITIVE_WORDS = frozenset(
 AGING = frozenset({"account", "device", "handset", "contract", "network", "line", "equipment", "phone", "plan", "subscription"})
 # Whole numbers of which every row has its own are ids, and no quantity, if there are so many rows. Fewer prove no leak either.
 MANY_ROWS = 100
+_DURATION = re.compile(r"\d{1,3}:\d{2}(?::\d{2})?")
 # How the name of a number that names something ends, in one word: CLIENTNUM, custno.
 _NUMBERED_NAME = re.compile(rf"(?:{'|'.join(sorted(PEOPLE | AGREEMENTS))})s?(?:_?)(?:{'|'.join(sorted(NUMBERED))})")
 
@@ -116,6 +117,33 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
         "it tells the outcome in every row: is it known only afterwards?": rows_told_wrong(*_beside(profile, outcome)) == 0,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def read_instead(profile: ColumnProfile, why: str) -> str:
+    """Return how a model could read an ignored column that may tell something: what to put in its place.
+
+    Parameters
+    ----------
+    profile : ColumnProfile
+    why : str
+        Why it is ignored, from `why_ignored`.
+
+    Returns
+    -------
+    str
+        Empty where there is nothing to be read, or nobody could know it in time.
+    """
+    if why == "a date":
+        return "no model reads it: put the days from it to the day of the export in its place"
+    if not why.startswith(("free text", "a code of")) or profile.unique:
+        return ""
+    if sum(count for text, count in profile.counts.items() if _DURATION.fullmatch(text)) >= MIN_DATE_SHARE * sum(
+        profile.counts.values()
+    ):
+        return "it looks like a duration, or a time of day: write it as one number"
+    if ROWS_A_LEVEL * profile.different <= profile.rows - profile.missing:
+        return f"group its levels (a region instead of a place, the most frequent ones and 'other'), at most {MAX_LEVELS} of them"
+    return ""
 
 
 def suspect(profile: ColumnProfile, outcome: ColumnProfile, true_level: str) -> tuple[str, ...]:

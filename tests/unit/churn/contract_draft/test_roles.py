@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from churn.contract_draft.column_profile import ColumnProfile
-from churn.contract_draft.roles import find_id, is_code, is_sensitive, says_id, suspect, why_ignored
+from churn.contract_draft.roles import find_id, is_code, is_sensitive, read_instead, says_id, suspect, why_ignored
 from tests.unit.churn.contract_draft.profiles import profile, profiles_of
 
 ROWS = 200
@@ -93,6 +95,25 @@ def test_an_id_of_anything_is_told_by_its_name(name: str, expected: bool) -> Non
 )
 def test_why_no_model_reads_a_column(column: ColumnProfile, why: str) -> None:
     assert why_ignored(column, OUTCOME).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("column", "instead"),
+    [
+        (named("since", ["2026-03-01", "2026-03-02"] * 100), "put the days from it to the day of the export in its place"),
+        (named("city", [f"city {n % 70}" for n in range(700)]), "group its levels .* at most 60 of them"),
+        (named("zip code", [f"{n % 70:05}" for n in range(700)]), "group its levels"),
+        (named("session", [f"{n % 40}:{n % 60:02}" for n in range(700)]), "a duration, or a time of day: write it as one number"),
+        (named("remark", [f"text {n}" for n in range(ROWS)]), "^$"),
+        (named("remark", [f"text {n % 150}" for n in range(ROWS)]), "^$"),
+        (named("churn date", ["2026-03-01", "2026-03-02"] * 100), "^$"),
+        (named("x", ["a"] * ROWS), "^$"),
+    ],
+)
+def test_an_ignored_column_that_may_tell_something_is_said_with_what_to_put_in_its_place(
+    column: ColumnProfile, instead: str
+) -> None:
+    assert re.search(instead, read_instead(column, why_ignored(column, OUTCOME)))
 
 
 def test_a_hundred_whole_numbers_may_be_an_id_and_fewer_may_be_a_quantity() -> None:
