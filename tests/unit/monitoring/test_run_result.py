@@ -14,13 +14,14 @@ from churn.errors import StoreError
 from churn.segments.segments import SLICE
 from churn.store.records import DecisionAction
 from monitoring.run_result import Findings, RunResult
+from tests.texts import CHARACTERS
 from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_slice, make_slices, make_stream
 
 LEAVES = {
     bool: st.booleans(),
     int: st.integers(-(2**53), 2**53),
     float: st.floats(allow_nan=False, allow_infinity=False),
-    str: st.text(max_size=8),
+    str: st.text(CHARACTERS, max_size=8),
     datetime: st.datetimes(timezones=st.just(UTC)),
     type(None): st.none(),
     DecisionAction: st.sampled_from(DecisionAction),

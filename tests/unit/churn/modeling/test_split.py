@@ -12,6 +12,7 @@ from churn.data.labelled import Labelled
 from churn.errors import InputError
 from churn.modeling.assignment import Source, assign
 from churn.modeling.split import split
+from tests.texts import CHARACTERS
 
 PARAMS = SplitParams(key="tests", reserved=0.25)
 
@@ -109,7 +110,7 @@ def test_data_without_outcomes_are_refused() -> None:
     counts=st.tuples(st.integers(0, 60), st.integers(0, 60)),
     reserved=st.floats(0.01, 0.89),
     folds=st.integers(2, 10),
-    key=st.text(min_size=1, max_size=9),
+    key=st.text(CHARACTERS, min_size=1, max_size=9),
 )
 def test_what_is_not_refused_suffices_for_the_folds_and_the_holdout(
     counts: tuple[int, int], reserved: float, folds: int, key: str
