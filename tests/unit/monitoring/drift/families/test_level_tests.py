@@ -76,6 +76,14 @@ def test_drawing_gives_the_same_each_time():
     assert compare_levels(a, b, 0.001) == compare_levels(a, b, 0.001)
 
 
+def test_where_little_exceeds_it_is_drawn_as_often_as_the_threshold_needs():
+    new = levels(*[1] * 10, *[4] * 20, *[10] * 10)
+    for threshold, draws in ((0.01, level_tests.BLOCK), (1e-3, 10_000)):
+        share = compare_levels(levels(*[30] * 40), new, threshold).p_value * (draws + 1)
+        assert share == pytest.approx(round(share), abs=1e-6)
+        assert 1 <= share < draws / 200
+
+
 def test_one_level_cannot_be_compared():
     assert compare_levels(levels(5), levels(50), 0.01).p_value == 1.0
 
@@ -89,8 +97,8 @@ def test_a_drawn_p_value_is_never_zero():
 def test_drawing_stops_early_where_there_is_nothing():
     # The denominator of the p-value tells how many tables were drawn: one block, where the threshold alone asks for 100,000.
     calm = levels(*np.random.default_rng(5).multinomial(160, [1 / 40] * 40).tolist())
-    share = compare_levels(levels(*[30] * 40), calm, 1e-4).p_value * (level_tests.BLOCK + 1)
-    assert 100 < share < level_tests.BLOCK
+    share = compare_levels(levels(*[30] * 40), calm, 1e-4).p_value * (level_tests.FIRST_BLOCKS + 1)
+    assert 20 < share < level_tests.FIRST_BLOCKS
     assert share == pytest.approx(round(share), abs=1e-6)
 
 
