@@ -1,4 +1,7 @@
-"""`churn` in a fork of this process: what it imports is imported already, which takes a program of its own a second."""
+"""`churn`, or a function, in a fork of this process: what it imports is imported already, which takes a program seconds.
+
+Whatever it starts (threads, clients, workers of events) ends with it, and nothing of it stays in the process of the tests.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 
 
@@ -28,6 +32,29 @@ def churn(*arguments: str, environment: dict[str, str], answer: str = "") -> sub
     -------
     subprocess.CompletedProcess
     """
+    return run(lambda: _command(arguments), ["churn", *arguments], environment=environment, answer=answer)
+
+
+def run(
+    work: Callable[[], object], name: list[str], *, environment: dict[str, str], answer: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Call a function as a program is run.
+
+    Parameters
+    ----------
+    work : callable
+        What it raises is written to its standard error, and makes its exit code 1.
+    name : list of str
+        What the program is called.
+    environment : dict of str to str
+        All of the program's.
+    answer : str
+        What it reads from its standard input.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+    """
     with ExitStack() as opened:
         files = [opened.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
         files[0].write(answer.encode())
@@ -39,7 +66,7 @@ def churn(*arguments: str, environment: dict[str, str], answer: str = "") -> sub
         if child == 0:
             code = 70
             try:
-                code = _command(arguments, environment, [file.fileno() for file in files])
+                code = _called(work, environment, [file.fileno() for file in files])
             finally:
                 os._exit(code)  # whatever happens: it must not go on as its parent
         try:
@@ -52,21 +79,25 @@ def churn(*arguments: str, environment: dict[str, str], answer: str = "") -> sub
         for file in files[1:]:
             file.seek(0)
             said.append(file.read().decode())
-    return subprocess.CompletedProcess(["churn", *arguments], os.waitstatus_to_exitcode(status), *said)
+    return subprocess.CompletedProcess(name, os.waitstatus_to_exitcode(status), *said)
 
 
-def _command(arguments: tuple[str, ...], environment: dict[str, str], files: list[int]) -> int:
+def _command(arguments: tuple[str, ...]) -> None:
+    sys.argv = ["churn", *arguments]
+    from pipelines.cli.main import main
+
+    main()
+
+
+def _called(work: Callable[[], object], environment: dict[str, str], files: list[int]) -> int:
     for number, file in enumerate(files):
         os.dup2(file, number)
     sys.stdin, sys.stdout, sys.stderr = (open(number, "w" if number else "r", closefd=False) for number in range(3))  # noqa: SIM115 -- for as long as the process lives
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["churn", *arguments]
-    from pipelines.cli.main import main
-
     code = 0
     try:
-        main()
+        work()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001 -- as Python itself does for a program
