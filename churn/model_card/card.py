@@ -241,7 +241,8 @@ def _training(info: ModelInfo, params: Params | None, reduced: Sequence[str]) ->
 def _limits(info: ModelInfo, evaluation: Report | None) -> str:
     limits = [
         "It knows what its columns say of one period: no history, no price of a competitor, no reason in words.",
-        "What is missing in a request is filled in; each value filled in makes the answer more like everybody's.",
+        "What is missing in a request is filled in, which makes the answer more like everybody's; but where enough customers "
+        "lacked a column in training, that it is missing may count by itself.",
         "A column that is kept out can still act through another that goes with it (a proxy). The gaps above are where to look.",
         "The intervals tell chance, not drift: they hold for customers like those held out.",
         "Using it changes the outcome it predicts: who is contacted and stays was not wrong to flag.",
