@@ -132,4 +132,5 @@ def _mean(values: pd.Series, among: NDArray[np.bool_], weights: Floats) -> float
     own = values.to_numpy(dtype=np.float64)[among]
     known = ~np.isnan(own)
     total = float(weights[known].sum())
-    return float(own[known] @ weights[known]) / total if total > 0 else None
+    # (That a number is missing may count by itself, and more than what the others have.)
+    return float(own[known] @ weights[known]) / total if total > float(weights[~known].sum()) else None

@@ -42,3 +42,9 @@ def test_missing_values_and_mixed_levels_have_words() -> None:
     frame["service_calls"] = [float("nan"), 1.0, 1.0, 1.0]
     found = names(frame, [[3.0, 0.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], [0, 1, 1, 1])
     assert found == ["service calls not known", "region of high risk"]
+
+
+def test_a_number_that_counts_most_where_it_is_missing_is_not_known() -> None:
+    frame: dict[str, list[object]] = {"service_calls": [float("nan"), float("nan"), 1.0, 9.0]}
+    assert names(frame, [[3.0], [3.0], [0.5], [0.0]], [0, 0, 0, 1]) == ["service calls not known", "typical"]
+    assert names(frame, [[0.5], [0.5], [3.0], [0.0]], [0, 0, 0, 1]) == ["few service calls", "typical"]
