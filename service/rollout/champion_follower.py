@@ -158,12 +158,13 @@ class ChampionFollower:
             If another model serves by now; nothing is changed.
         NoPreviousModel
         """
+        pending = await self._rollback.pending() if automatic else None
         target = self._active_model.previous
         if not is_same(leaving, self._active_model.current()):
             raise ChampionChanged(f"version {leaving.version} is not in service any more; nothing was changed")
         if target is None:
             raise NoPreviousModel("there is no previous model to go back to")
-        if automatic and target.version == self.aliases.get(ROLLED_BACK):
+        if automatic and target.version in (self.aliases.get(ROLLED_BACK), pending and pending.leaving):
             raise NoPreviousModel(f"version {target.version} was left by a rollback, and only a person takes it again")
         request = RollbackRequest(
             leaving.version, leaving.info.run_id, target.version, target.info.run_id, actor, reason, automatic, evidence or {}

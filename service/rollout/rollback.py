@@ -65,6 +65,7 @@ class Rollback:
         self._on_recorded = on_recorded
         # A request that the disk did not take, or has not taken yet.
         self._own: RollbackRequest | None = None
+        self._writing = asyncio.Lock()
 
     async def request(self, request: RollbackRequest, target: ServedModel) -> None:
         """Let the target take over at once, and keep the request for the other workers and for the next start.
@@ -86,11 +87,7 @@ class Rollback:
             raise ChampionChanged(f"version {serving.version} is in service, and not {request.leaving}; nothing was changed")
         self._own = request
         self._activate(request, target)
-        try:
-            await run_in_thread(self._requests.write, request)
-            self._own = None
-        except OSError as error:
-            logger.warning("the rollback holds only in this worker, until it stops: %s", error)
+        await self._keep(request)
         await self._activation.save()
 
     async def pending(self) -> RollbackRequest | None:
@@ -122,6 +119,25 @@ class Rollback:
         if request is None or not request.leaves(served.version, served.info.run_id):
             return served
         return await self._target(request) or served
+
+    async def _keep(self, request: RollbackRequest) -> None:
+        # One after the other: the newest stays on disk, and none that the registry learnt of while the disk took it.
+        async with self._writing:
+            if self._own is not request:
+                return
+            try:
+                await run_in_thread(self._requests.write, request)
+            except OSError as error:
+                logger.warning("the rollback holds only in this worker, until it stops: %s", error)
+                return
+            if self._own is request:
+                self._own = None
+            else:
+                self._drop(request)
+
+    def _drop(self, request: RollbackRequest) -> None:
+        if self._requests.read() == request:
+            self._requests.clear()
 
     async def _target(self, request: RollbackRequest) -> ServedModel | None:
         target = self._activation.active_model.previous
@@ -163,8 +179,7 @@ class Rollback:
     def _recorded(self, request: RollbackRequest) -> None:
         if self._own == request:
             self._own = None
-        if self._requests.read() == request:
-            self._requests.clear()
+        self._drop(request)
         self._on_recorded(request)
 
 

@@ -268,3 +268,46 @@ async def test_another_registry_s_model_of_the_same_number_is_taken(monkeypatch:
     registry.models["2"] = other
     assert await following.follower.take_champion() is True
     assert following.active_model.current().info.run_id == "of another registry"
+
+
+class SlowFirstWrite(FakeRollbackRequests):
+    """A disk that takes the first request last, if it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = threading.Event()
+        self.first = True
+
+    def write(self, request: RollbackRequest, /) -> None:
+        if self.first:
+            self.first = False
+            assert self.may_end.wait(60)
+        super().write(request)
+
+
+async def test_of_two_rollbacks_in_a_row_the_second_stays_on_disk_however_slow_the_first_was() -> None:
+    following = await second_in_service(registry := two_models(), requests := SlowFirstWrite())
+    registry.away = True
+    first = asyncio.create_task(following.roll_back(actor="ada", reason="complaints"))
+    await until(lambda: not requests.first)
+    second = asyncio.create_task(following.roll_back(actor="ada", reason="no, it was right"))
+    await until(lambda: following.versions == ("2", "1"))
+    requests.may_end.set()
+    await asyncio.wait({first, second})
+    kept = requests.read()
+    assert kept is not None
+    assert (kept.leaving, kept.version) == ("1", "2")
+    with pytest.raises(RegistryError):
+        await following.follower.take_champion()
+    assert following.versions == ("2", "1"), "the first is not applied anew"
+
+
+async def test_an_automatic_rollback_does_not_lead_to_what_a_pending_one_left() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    await following.roll_back(actor="ada", reason="complaints")
+    with pytest.raises(NoPreviousModel, match="version 2 was left by a rollback"):
+        await following.follower.roll_back(following.active_model.current(), actor="probation", reason="slow", automatic=True)
+    assert following.versions == ("1", "2")
+    await following.roll_back(actor="ada", reason="no, it was right")
+    assert following.versions == ("2", "1"), "a person may"
