@@ -360,6 +360,10 @@ TABLES = st.integers(2, 30).flatmap(
 )
 
 
+# Two rows of one customer, and ids that a spreadsheet rounded or could not work out.
+NO_CONTRACT_LIFTS = ("the customer is there twice", "is rounded, as spreadsheets", "is what a spreadsheet writes for a formula")
+
+
 def rules_broken(path: Path) -> set[str]:
     with pytest.raises(ContractError) as error:
         draft_contract(path, "Churn")
@@ -386,7 +390,9 @@ def test_a_file_keeps_the_contract_that_is_drafted_from_it(table: list[tuple[str
             # That no contract can lift.
             found = None
         if found is None:
-            assert rules_broken(path) == {"the customer is there twice; keep one row each"}
+            broken = rules_broken(path)
+            assert broken
+            assert all(rule.startswith(NO_CONTRACT_LIFTS) for rule in broken)
         else:
             again = parse_contract(found.text, "again")
             assert again.model_dump() == found.contract.model_dump()
