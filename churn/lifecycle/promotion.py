@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from churn.errors import ChampionChanged, NoModel, RegistryError
 from churn.lifecycle.aliases import Aliases
-from churn.lifecycle.decision_log import COMPLETED, MOVES, DecisionLog, open_intents
+from churn.lifecycle.decision_log import COMPLETED, MAX_DECISIONS, MOVES, DecisionLog, open_intents
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Decision, DecisionAction, DecisionKind
 
@@ -85,6 +85,7 @@ def rollback(
     reason: str,
     automatic: bool = False,
     evidence: Mapping[str, Any] | None = None,
+    request_id: str = "",
 ) -> str | None:
     """Make the version that was champion before `leaving` champion again and record it.
 
@@ -107,6 +108,8 @@ def rollback(
         Whether no person asked for it.
     evidence : mapping, optional
         As of `promote`.
+    request_id : str
+        Of a request that may come again because its answer was lost: if it is in a record, nothing is done.
 
     Returns
     -------
@@ -119,12 +122,16 @@ def rollback(
         if reconciled.champion == leaving != info.version:
             if _previous(aliases) != info.version:
                 raise ChampionChanged(f"version {info.version} is not the champion before version {leaving}; nothing was changed")
+            if request_id and _was_done(store, request_id):
+                raise ChampionChanged(f"this rollback was done before, and version {leaving} was promoted since")
             if automatic and aliases.rolled_back_version() == info.version:
                 raise ChampionChanged(
                     f"version {info.version} was left by the last rollback: only a person takes it again "
                     "(churn model rollback or promote)"
                 )
         facts = {**(evidence or {}), "leaving": leaving, "automatic": automatic}
+        if request_id:
+            facts["request"] = request_id
         return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, facts, leaving, reconciled)
 
 
@@ -241,6 +248,11 @@ def _reconcile(aliases: Aliases, store: DecisionLog) -> _Reconciled:
         for intent in reversed(open_intents(store))
     ]
     return _Reconciled(champion, recorded)
+
+
+def _was_done(store: DecisionLog, request_id: str) -> bool:
+    done = store.decisions(kind=(DecisionKind.ROLLBACK,), limit=MAX_DECISIONS)
+    return any(one.evidence.get("request") == request_id for one in done)
 
 
 def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:

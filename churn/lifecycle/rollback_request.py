@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from churn.ids import new_id
+
 
 @dataclass(frozen=True)
 class RollbackRequest:
@@ -23,6 +25,8 @@ class RollbackRequest:
         Whether no person asked for it.
     evidence : mapping
         The figures behind it, JSON-ready; for the record.
+    request_id : str
+        Goes into the record: what was done once is not done again, whatever became of the answer.
     """
 
     leaving: str
@@ -33,6 +37,7 @@ class RollbackRequest:
     reason: str
     automatic: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str = field(default_factory=new_id, compare=False)
 
     def leaves(self, version: str, run_id: str) -> bool:
         """Return whether this is the model that the request leaves.

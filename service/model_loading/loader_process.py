@@ -137,6 +137,7 @@ def roll_back(settings: Settings, request: RollbackRequest) -> None:
                 reason=request.reason,
                 automatic=request.automatic,
                 evidence=request.evidence,
+                request_id=request.request_id,
             )
     finally:
         store.close()

@@ -201,9 +201,9 @@ class ChampionFollower:
     async def _poll(self, insist: bool) -> bool:
         changed, ready = False, None
         while True:
+            decided_at = self._active_model.changes
             request = await self._rollback.pending()
             changed |= request is not None and await self._rollback.apply(request)
-            decided_at = self._active_model.changes
             aliases, run_id = await self._read_champion()
             champion = aliases[CHAMPION]
             if request is not None and (insist or not request.leaves(champion, run_id)):
@@ -211,7 +211,7 @@ class ChampionFollower:
                 await self._rollback.clear()
                 request = None
             if decided_at != self._active_model.changes:
-                # A rollback, or another poll, came in between: what was read may be older.
+                # A rollback (this one's, perhaps), or another poll, came in between: what was read may be older.
                 continue
             self.aliases = aliases
             if request is not None:
@@ -246,7 +246,7 @@ class ChampionFollower:
             self._active_model.keep_warm(None)
 
     def _follow_rollback(self, request: RollbackRequest) -> None:
-        # As the registry will say at the next poll.
+        # As the registry will say once it knows.
         self.aliases = {**self.aliases, CHAMPION: request.version, PREVIOUS: request.leaving, ROLLED_BACK: request.leaving}
 
     async def _follow(self) -> None:

@@ -46,8 +46,8 @@ class Rollback:
     requests : RollbackRequests
         Where the pending request is kept.
     sync : RollbackSync
-    on_recorded : callable
-        Called with a request when the registry knows it.
+    on_change : callable
+        Called with each request that took effect here, and again when the registry knows it.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Rollback:
         activation: Activation,
         requests: RollbackRequests,
         sync: RollbackSync,
-        on_recorded: Callable[[RollbackRequest], None],
+        on_change: Callable[[RollbackRequest], None],
     ) -> None:
         self._source = source
         self._activation = activation
         self._requests = requests
         self._sync = sync
-        self._on_recorded = on_recorded
+        self._on_change = on_change
         # A request that the disk did not take, or has not taken yet.
         self._own: RollbackRequest | None = None
         self._writing = asyncio.Lock()
@@ -92,8 +92,12 @@ class Rollback:
 
     async def pending(self) -> RollbackRequest | None:
         """Return the request that the registry does not know yet, if any. Another worker may have made it."""
-        found = await run_in_thread(self._requests.read)
-        return self._own if self._own is not None else found
+        while True:
+            own = self._own
+            found = await run_in_thread(self._requests.read)
+            # Else it was written, or dropped, while the file was read: what was found may be older.
+            if self._own is own:
+                return own if own is not None else found
 
     async def clear(self) -> None:
         """Drop the pending request: the registry knows it, or names another champion by now."""
@@ -149,6 +153,7 @@ class Rollback:
 
     def _activate(self, request: RollbackRequest, target: ServedModel) -> None:
         self._activation.activate(target, "rolled back")
+        self._on_change(request)
         logger.warning(
             "rolled back from version %s to %s by %s: %s", request.leaving, request.version, request.actor, request.reason
         )
@@ -180,7 +185,7 @@ class Rollback:
         if self._own == request:
             self._own = None
         self._drop(request)
-        self._on_recorded(request)
+        self._on_change(request)
 
 
 class RollbackSync:

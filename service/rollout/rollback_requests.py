@@ -39,7 +39,8 @@ class FileRollbackRequests:
     def read(self) -> RollbackRequest | None:
         """See `RollbackRequests`. A file that holds anything else is no request."""
         try:
-            return RollbackRequest(**orjson.loads(self._file.read_bytes()))
+            # One of a version of ours that knew no ids has none.
+            return RollbackRequest(**{"request_id": "", **orjson.loads(self._file.read_bytes())})
         except (OSError, ValueError, TypeError):
             return None
 

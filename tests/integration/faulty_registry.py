@@ -79,6 +79,7 @@ class MemoryRegistry:
         self.tags[version] = {**self.tags.get(version, {}), **tags}
         old = self.named.get("champion")
         assert old != version
+        assert not rolling_back or version == self.named.get("previous"), "this was not the champion before"
         if old is not None:
             self.named.pop("rolled-back", None)
             if rolling_back:

@@ -1,8 +1,9 @@
 """Replicas that share a registry and a store, and a scheduler that decides which of their blocking calls returns next.
 
 The rollout's and the lifecycle's own objects, over a registry in memory and a real SQLite store. Every call that a replica makes
-in a thread waits here until the test lets it run, so a slow load or a late answer is a call that nobody has picked yet, and any
-order can be tried, and tried again. A replica that is killed never hears of its calls.
+in a thread waits here until the test lets it run, and may wait once more with its answer: a slow load is a call that nobody has
+picked yet, and a late answer tells what is not so any more. So any order can be tried, and tried again. A replica that is killed
+never hears of its calls.
 """
 
 from __future__ import annotations
@@ -38,21 +39,37 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.calls: list[tuple[str, asyncio.Future[None], str]] = []
+        self.calls: list[tuple[str, asyncio.Future[bool], str]] = []
         self.tasks: list[tuple[str, asyncio.Task[Any]]] = []
+        self.failures: list[BaseException] = []
         self.loop.set_task_factory(self._note)
 
     def _note(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **more)
         self.tasks = [one for one in self.tasks if not one[1].done()]
         self.tasks.append((CALLER.get(), task))
+        task.add_done_callback(self._look)
         return task
 
+    def _look(self, task: asyncio.Task[Any]) -> None:
+        # Nobody awaits some of them: what a check says in one would only be logged.
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ChurnError):
+            self.failures.append(error)
+
     async def to_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        may_run: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.calls.append((CALLER.get(), may_run, getattr(call, "__name__", "?")))
-        await may_run
-        return call(*arguments)
+        name = getattr(call, "__name__", "?")
+        late = await self._turn(name)
+        try:
+            return call(*arguments)
+        finally:
+            if late:
+                await self._turn(f"answer of {name}")
+
+    async def _turn(self, name: str) -> bool:
+        picked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.calls.append((CALLER.get(), picked, name))
+        return await picked
 
     def begin(self, caller: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         async def begin() -> asyncio.Task[Any]:
@@ -75,11 +92,13 @@ class Scheduler:
 
         self.loop.run_until_complete(pause())
         self.calls = [one for one in self.calls if not one[1].done()]
+        if self.failures:
+            raise self.failures[0]
 
-    def pick(self, number: int) -> None:
-        """Let one of the waiting calls run."""
-        _, may_run, _ = self.calls[number % len(self.calls)]
-        may_run.set_result(None)
+    def pick(self, number: int, *, late: bool = False) -> None:
+        """Let one of the waiting calls run; a late one waits with its answer until it is picked again."""
+        _, picked, _ = self.calls[number % len(self.calls)]
+        picked.set_result(late)
         self.idle()
 
     def finish(self) -> None:
@@ -91,6 +110,7 @@ class Scheduler:
         raise AssertionError(f"these never end: {self.calls}")
 
     def close(self) -> None:
+        self.failures.clear()
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.idle()
@@ -149,6 +169,7 @@ class Source:
                 reason=request.reason,
                 automatic=request.automatic,
                 evidence=request.evidence,
+                request_id=request.request_id,
             )
         except ChampionChanged:
             pass

@@ -1,4 +1,4 @@
-"""Promise 5 with several replicas: whatever happens in whatever order, they agree in the end; see `replica_machine`."""
+"""Promise 5 with several replicas: whatever happens in whatever order, they agree in the end (`replica_machine` says what)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from churn.store.store import Store
-from tests.integration.replica_machine import Replicas
+from tests.integration.replica_scenarios import ReplicasWithScenarios as Replicas
 
 # What must have happened, per run, on average: without it the invariants hold because nothing is done.
-LEAST = {"promotions": 2.5, "rollbacks": 0.7, "verdicts in force": 0.25, "rollbacks by people": 0.2, "follow-ups": 4.0}
+LEAST = {"promotions": 2.5, "rollbacks": 0.7, "verdicts in force": 0.25, "rollbacks by people": 0.3, "follow-ups": 4.0}
 
 
 def run(tmp_path: Path, examples: int, steps: int) -> None:

@@ -380,3 +380,14 @@ def test_only_a_person_takes_a_version_again_that_was_left() -> None:
     assert (aliases.champion, aliases.rolled_back) == ("1", "3")
     rollback(aliases, log)
     assert (aliases.champion, aliases.rolled_back) == ("3", "1")
+
+
+def test_a_request_whose_answer_was_lost_is_not_carried_out_again_after_a_person_decided_otherwise() -> None:
+    aliases, log = Aliases("2", previous="1"), Log()
+    rollback(aliases, log, automatic=True, request_id="r-1")
+    promote(aliases, log, "2")
+    with pytest.raises(ChampionChanged, match="was done before, and version 2 was promoted since"):
+        rollback(aliases, log, automatic=True, request_id="r-1")
+    assert aliases.champion == "2"
+    rollback(aliases, log, automatic=True, request_id="r-2")
+    assert aliases.champion == "1", "another verdict is another request"
