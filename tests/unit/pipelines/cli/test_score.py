@@ -20,7 +20,6 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import NoModel, RegistryError
 from pipelines import scoring as scoring_module
-from pipelines.cli.score_progress import ScoreProgress
 from pipelines.scoring import find_scorer
 from service.model_loading.registry_source import RegistrySource
 from tests.integration.files_to_score import write_folder
@@ -229,18 +228,6 @@ def test_a_scheduler_is_connected_to_for_the_time_of_the_run(
     monkeypatch.setattr("pipelines.flows.dask_cluster.on_cluster", lambda client: f"run by {client}")
     churn("score", "in", "out", "--scheduler", "tcp://x")
     assert scoring.asked[0][5] == "run by client of tcp://x"
-
-
-def test_the_bar_grows_with_customers_where_their_number_is_known_and_else_with_parts() -> None:
-    kept = [Done("a", 30, 0, 0)]
-    for rows, expected in ((100, (100, 70, "customers")), (None, (3, 2, "parts"))):
-        plan: Any = SimpleNamespace(rows=rows, parts=[1, 2, 3])
-        with ScoreProgress(quiet=True) as progress:
-            progress.planned(plan, kept)
-            progress.finished(Done("b", 40, 0, 0))
-            (task,) = progress._shown.tasks
-            assert (task.total, task.completed, task.fields["unit"]) == expected
-            assert progress._shown.disable
 
 
 def test_real_files_are_scored_by_a_real_model(churn: Churn, registry: Registry, tmp_path: Path) -> None:
