@@ -7,7 +7,7 @@ from pathlib import Path
 from churn.atomic_write import STAGING_PREFIX
 from churn.store.records import PredictionRow
 from service.prediction_log.spool import Spool
-from service.prediction_log.spool_erasure import erase_spooled
+from service.prediction_log.spool_erasure import SpoolErasure, erase_spooled
 from service.prediction_log.spool_record import encode_record
 from service.prediction_log.spool_segment import BAD_SUFFIX
 
@@ -67,6 +67,20 @@ def test_what_a_killed_erasure_left_is_removed(tmp_path: Path) -> None:
     left.write_bytes(encode_record([row(1, "ben")]))
     assert erase_spooled(tmp_path, ["ben"]).rows == 0
     assert not left.exists()
+
+
+def test_a_file_that_a_running_service_holds_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    spooled(tmp_path, [row(1, "anna")])
+    (free,) = tmp_path.iterdir()
+    running = Spool(tmp_path, 2**20)
+    running.append([row(2, "anna")])
+    (held,) = set(tmp_path.iterdir()) - {free}
+    before = held.read_bytes()
+    erased = erase_spooled(tmp_path, ["anna"])
+    assert (erased.rows, erased.held) == (1, [held])
+    assert held.read_bytes() == before
+    running.close()
+    assert erase_spooled(tmp_path, ["anna"]) == SpoolErasure(1, [])
 
 
 def test_nothing_is_no_error(tmp_path: Path) -> None:
