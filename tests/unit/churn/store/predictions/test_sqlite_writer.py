@@ -139,3 +139,40 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(
     (tmp_path / "store.db").rename(tmp_path / "moved.db")
     assert not store.write_rows_at_once(rows(1))
     store.close()
+
+
+class Failing:
+    """A connection whose disk has failed, and fails from then on."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def execute(self, *said: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_after_a_failure_the_next_write_begins_with_a_new_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    store, given = Store.open(f"sqlite:///{tmp_path / 'store.db'}"), rows(2)
+    if at_once:
+        store.write_rows(given[:1])
+    failing = Failing()
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_writer, "connect", lambda path, seconds: failing)
+        if at_once:
+            assert not store.write_rows_at_once(given[1:])
+        else:
+            with pytest.raises(StoreError, match="disk I/O error"):
+                store.write_rows(given[:1])
+    assert failing.closed
+    if at_once:
+        assert store.write_rows_at_once(given[1:])
+    else:
+        store.write_rows(given)
+    assert ids(store) == [row.prediction_id for row in given]
+    store.close()
