@@ -86,6 +86,8 @@ async def test_close_writes_what_is_waiting_then_refuses(log: PredictionLog, sto
     await let_tasks_run()
     with pytest.raises(StoreError, match="closed"):
         await log.write([record()])
+    with pytest.raises(StoreError, match="closed"):
+        await log.check()
     assert not closing.done()
     store.gate.set()
     await asyncio.gather(first, waiting, closing)
