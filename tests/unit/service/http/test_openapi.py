@@ -122,6 +122,8 @@ def test_the_page_shows_routes_bodies_bounds_and_choices_and_nothing_of_it_is_ma
     assert "number ≥ 0 ≤ 1" in text
     assert "one of 'low' , 'high'" in text or "one of 'low', 'high'" in text
     assert "string or null" in text
+    assert "parts array of Inner" in text
+    assert "Body: application/json Sent" in text
     assert "POST /things" in text
     assert '"name": "<b>"' in text
     assert "limit (query) How <many>." in text
