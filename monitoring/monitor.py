@@ -35,7 +35,7 @@ from monitoring.windows import Window, take_window
 
 # How alpha is shared: the customers and answers of a window, its outcomes, and the stream of all outcomes so far.
 WINDOW_SHARE, OUTCOME_SHARE, STREAM_SHARE = 0.5, 0.3, 0.2
-# Of the outcomes' share, what their slices have where any is judged.
+# Of alpha, too: slices have it where any is judged, and the outcomes of all customers so much less.
 SLICE_SHARE = 0.1
 # Decisions within the policy's memory: far more than runs fit into it.
 RECENT = 5_000
@@ -81,7 +81,8 @@ def run_monitor(
 
     The false-alarm rate of the whole run is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
     predictions with the reference, of those seen before with themselves, and of newcomers with earlier ones; 30 % to the outcomes
-    of the window (where any of its slices is judged, 10 % of these to them), and 20 % to the stream of all outcomes so far.
+    of the window (where any of its slices is judged, 10 % to these, and 20 % are left), and 20 % to the stream of all outcomes so
+    far.
 
     Parameters
     ----------

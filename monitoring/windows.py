@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
 
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.store.cohort import LEAVERS_ONLY, Cohort, aside_in_words, whole_weeks
-from churn.store.maturity import Maturity, label_maturity
+from churn.store.cohort import LEAVERS_ONLY, Cohort, aside_in_words
+from churn.store.maturity import Maturity
 from churn.store.predictions.window_reader import Span, empty_part
 from churn.store.records import EPOCH, MonitorRun
 from churn.store.store import Store
-from churn.store.treatment.labels import selection_of
 from churn.store.treatment.selection import Selection
 from monitoring.newest_per_customer import iter_newest_per_customer, newest_per_customer
 from monitoring.performance.score_selection import ScoreSelection
+from monitoring.window_outcomes import NO_COHORT, read_new_outcomes
 from monitoring.window_summary import WindowSummary
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
 MAX_HELD = 20_000
-NO_COHORT = Cohort()
 
 
 class Cursors(NamedTuple):
@@ -208,28 +204,11 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     """
     before = next(iter(store.monitor_runs(model_version=model_version, limit=1)), None)
     start = START if before is None else Cursors(before.last_seq, before.last_outcome_seq, before.mature_until)
-    now = now or present()
-    maturity = label_maturity(store, settings.label_maturity_seconds, now)
-    newest = settings.max_window_rows
-    span = store.find_span(model_version, after_seq=start.last_seq, newest=newest)
-    came = store.read_outcomes(
-        model_version,
-        after_outcome_seq=start.last_outcome_seq,
-        newest=newest,
-        mature=(start.mature_until, max(start.mature_until, maturity.until(now))),
-        contact_effect=settings.contact_effect,
-    )
-    aside = later = 0
-    if maturity.seconds:
-        came, aside, later = whole_weeks(came, partial(store.count_cohort, model_version=model_version))
-    selection = selection_of(came)
-    labelled = came if selection is None else came[came["churned"].notna()].reset_index(drop=True)
-    enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
-    cohort = _cohort(store, model_version, came) if maturity.seconds and enough_labelled else NO_COHORT
-    leavers_only = cohort.told_of_leavers(labelled["churned"].to_numpy(), labelled["churn_probability"].to_numpy())
-    enough_labelled = enough_labelled and not leavers_only
+    span = store.find_span(model_version, after_seq=start.last_seq, newest=settings.max_window_rows)
+    enough = span.rows >= settings.min_window_rows
+    came = read_new_outcomes(store, settings, model_version, start.last_outcome_seq, start.mature_until, now or present())
     current = _hold(store, contract, model_version, span) if enough else empty_part(contract)
-    end = _move(start, span if enough else None, came if enough_labelled else None)
+    end = _move(start, span if enough else None, came.rows if came.are_judged else None)
 
     def parts() -> Iterable[pd.DataFrame]:
         if span.rows <= MAX_HELD or not enough:
@@ -241,20 +220,20 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         rows=span.rows if enough else 0,
         current=current,
         parts=parts,
-        labelled=labelled if enough_labelled else labelled.iloc[:0],
+        labelled=came.judged,
         last_seq=end.last_seq,
         last_outcome_seq=end.last_outcome_seq,
         mature_until=end.mature_until,
         follows=None if before is None else before.run_id,
         waiting_rows=0 if enough else span.rows,
-        waiting_labelled_rows=later + (0 if enough_labelled else len(labelled)),
-        maturity=maturity,
-        cohort=cohort,
+        waiting_labelled_rows=came.waiting,
+        maturity=came.maturity,
+        cohort=came.cohort,
         corrected_rows=0 if before is None else _corrected_since(store, before),
-        selection=selection,
-        kept=None if selection is None else _kept(came),
-        leavers_only=leavers_only,
-        aside=aside if enough_labelled else 0,
+        selection=came.selection,
+        kept=came.kept,
+        leavers_only=came.leavers_only,
+        aside=came.aside,
         before_seq=start.last_seq + 1 if start.last_seq else span.first_seq,
     )
 
@@ -266,12 +245,6 @@ def _hold(store: Store, contract: Contract, model_version: str, span: Span) -> p
     share = min(1.0, MAX_HELD / span.rows)
     parts = store.iter_predictions(contract, model_version, span, share=share)
     return pd.concat([part for part in parts if len(part)] or [empty_part(contract)], ignore_index=True)
-
-
-def _kept(came: pd.DataFrame) -> ScoreSelection:
-    """Return of which answers campaigns left the outcomes."""
-    probability, kept = came["churn_probability"].to_numpy(dtype=np.float64), came["churned"].notna().to_numpy()
-    return ScoreSelection.of(probability, kept, float(came["threshold"].iloc[-1]))
 
 
 def _move(start: Cursors, span: Span | None, came: pd.DataFrame | None) -> Cursors:
@@ -290,10 +263,3 @@ def _move(start: Cursors, span: Span | None, came: pd.DataFrame | None) -> Curso
 def _corrected_since(store: Store, before: MonitorRun) -> int:
     """Count the outcomes that a run (or one before it) judged, and that were corrected or withdrawn since it began."""
     return store.count_outcome_corrections(before.model_version, judged_seq=before.last_outcome_seq, since=before.started_at)
-
-
-def _cohort(store: Store, model_version: str, labelled: pd.DataFrame) -> Cohort:
-    """Count all predictions of the time of labelled ones."""
-    times = labelled["requested_at"].min().to_pydatetime(), labelled["requested_at"].max().to_pydatetime()
-    seqs = int(labelled["seq"].min()), int(labelled["seq"].max())
-    return store.count_cohort(seqs=seqs, times=times, model_version=model_version)
