@@ -115,11 +115,6 @@ class ColumnProfile:
         return len(self.values)
 
     @property
-    def missing_cells(self) -> bool:
-        """Whether some cells are empty, or hold a text that usually means a missing value."""
-        return bool(self.values.isna().any())
-
-    @property
     def number_share(self) -> float:
         """Share of the cells with a value that are numbers as they stand, and none too large."""
         cells = sum(self.counts.values())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
+from churn.clock import now
 from churn.config.settings import load_settings
 from churn.errors import ChurnError
 from churn.store.store import Store
@@ -23,7 +23,7 @@ def note_end(flow: Any, flow_run: Any, state: Any) -> None:
     state : State
         How it ended.
     """
-    ended = datetime.now(UTC)
+    ended = now()
     started = flow_run.start_time or flow_run.expected_start_time or ended
     failure = "" if state.is_completed() else str(state.message or state.name)
     try:

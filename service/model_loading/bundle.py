@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -226,8 +226,3 @@ def _load_pipeline(bundle: ModelBundle) -> Any:
     if digest_folder(folder) != bundle.artifact_digest:
         raise ModelRefused(f"the artifact of version {bundle.info.version} in {folder} is not the one that was checked")
     return load_folder(folder, bundle.info.version).pipeline
-
-
-def from_registry(served: ServedModel) -> ServedModel:
-    """Return a model that came from disk as one that the registry has too."""
-    return replace(served, loaded_from="registry")

@@ -43,7 +43,7 @@ def test_cells_are_counted() -> None:
     assert (found.source, found.words) == ("Day minutes", ("day", "minutes"))
     assert (found.missing, found.different, found.rows) == (3, 2, 6)
     assert (found.missing_texts, found.counts) == ({"NA": 1}, {"3": 1, "5": 2})
-    assert (found.minimum, found.missing_cells, found.number_share) == (3.0, True, 1.0)
+    assert (found.minimum, found.number_share) == (3.0, 1.0)
     assert not found.is_constant
     assert found.has_two_levels
 
