@@ -39,6 +39,8 @@ def groups() -> list[tuple[str, ...]]:
 def test_a_noun_alone_lists_what_can_be_done_with_it(churn: Churn, group: tuple[str, ...]) -> None:
     said = churn(*group)
     assert said.code == 2
+    assert "says more" not in said.err, "it has just said it"
+    assert "Traceback" not in said.err
     for path in commands():
         if path[: len(group)] == group and len(path) == len(group) + 1:
             assert f" {path[-1]} " in said.out + said.err, path
