@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,3 +84,29 @@ def test_another_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(loader_process, "prepare_last", fail)
     with pytest.raises(FileNotFoundError, match="a bug"):
         respond({"do": "prepare_last", "settings": {}})
+
+
+@pytest.mark.parametrize(("urgent", "yielded"), [(True, []), (False, [loader_process.NICENESS])])
+def test_stdout_holds_the_answer_alone_and_requests_come_first_unless_it_is_urgent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, urgent: bool, yielded: list[int]
+) -> None:
+    niced, alarms = list[int](), list[int]()
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        sys.stdout.write("a library has something to say\n")
+        sys.stdout.flush()
+        return {"asked": request}
+
+    request = json.dumps({"urgent": urgent})
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        for name, stand_in in (("stdout", out), ("stderr", err), ("stdin", io.TextIOWrapper(io.BytesIO(request.encode())))):
+            monkeypatch.setattr(sys, name, stand_in)
+        monkeypatch.setattr(os, "nice", niced.append)
+        monkeypatch.setattr(signal, "alarm", alarms.append)
+        monkeypatch.setattr(loader_process, "collect_seldom", lambda: None)
+        monkeypatch.setattr(loader_process, "respond", answer)
+        assert loader_process.main() == 0
+        monkeypatch.undo()
+    assert (niced, alarms) == (yielded, [loader_process.MAX_SECONDS])
+    assert json.loads((tmp_path / "out").read_text()) == {"asked": {"urgent": urgent}}
+    assert (tmp_path / "err").read_text() == "a library has something to say\n"
