@@ -11,7 +11,8 @@ from tests.unit.docs.pages import markdown_pages, read
 
 RECORDS = [page for page in markdown_pages() if page.parent == Path("docs/adr") and page.name != "README.md"]
 FORM = re.compile(
-    r"# (\d+)\. \S[^\n]*\n\n- Status: (?:accepted|superseded by [^\n]+)\n- Date: \d{4}-\d\d-\d\d\n\n"
+    r"# (\d+)\. \S[^\n]*\n\n"
+    r"- Status: (?:accepted(?P<amended>, amended by [^\n]+)?|superseded by [^\n]+)\n- Date: \d{4}-\d\d-\d\d\n\n"
     r"## Context\n.+\n## Decision\n.+\n## Consequences\n.+",
     re.DOTALL,
 )
@@ -22,6 +23,10 @@ def test_a_record_has_status_date_context_decision_and_consequences(record: Path
     form = FORM.fullmatch(read(record))
     assert form
     assert record.name.startswith(f"{int(form[1]):04d}-")
+    amended = form["amended"] or ""
+    later = re.findall(r"\[(?:ADR )?(\d+)\]\((\d+)-", amended)
+    assert bool(later) == bool(amended)
+    assert all(int(told) == int(named) > int(form[1]) for told, named in later), f"{record}: a later record amends an earlier one"
 
 
 def test_numbers_are_consecutive_and_the_list_has_the_titles() -> None:

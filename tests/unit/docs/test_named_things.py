@@ -1,4 +1,4 @@
-"""What a page names exists: files, modules, settings, make targets and `churn` commands."""
+"""What a page names exists: files, modules, settings, metrics, make targets, and `churn` commands with their options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 
 from churn.config.settings import Settings
 from tests.checkout import CHECKOUT
-from tests.unit.deploy.commands import assert_is_churn_command
+from tests.unit.deploy.commands import assert_is_churn_command, churn
 from tests.unit.docs.pages import code_lines, in_backticks, markdown_pages, read
 
 PAGES = markdown_pages()
@@ -18,6 +18,8 @@ PATH = re.compile(r"^(?:[\w.*-]+/)*[\w.*-]+\.(?:py|yaml|yml|toml|j2|sh|cfg|sql|m
 MADE = ("build/", "data/", "secrets/", ".churn/", ".peers/", "compose.override.yaml")
 # Variables that are not settings of the programs: of Compose, of who asks a service, and of the tests.
 OTHER_VARIABLES = {"bind", "api_key", "test_drawn"}
+# Names that begin like a metric: a field of an answer.
+OTHER_NAMES = {"churn_probability"}
 
 
 def test_every_file_named_in_backticks_exists() -> None:
@@ -62,3 +64,24 @@ def test_the_gates_reasons_are_quoted_as_it_says_them() -> None:
     said = "".join(file.read_text() for file in (CHECKOUT / "churn/lifecycle").glob("*.py"))
     assert len(quoted) >= len(firsts) > 0
     assert [words for words in quoted if words not in said] == []
+
+
+def test_every_command_and_option_named_in_a_sentence_exists() -> None:
+    for page in PAGES:
+        for words in in_backticks(page):
+            if not re.match(r"churn [a-z-]", words):
+                continue
+            command, rest = churn(), words.split()[1:]
+            while hasattr(command, "commands") and rest:
+                assert rest[0] in command.commands or rest[0] == "--help", f"{page}: there is no command `{words}`"
+                command, rest = command.commands.get(rest[0], command), rest[1:]
+            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            named = {word for word in rest if word.startswith("--")}
+            assert named <= known, f"{page}: `{words}` has no {named - known}"
+
+
+def test_every_metric_is_one() -> None:
+    metrics = set(re.findall(r"`(churn_\w+)`", read("docs/metrics.md")))
+    for page in PAGES:
+        for name in re.findall(r"\bchurn_[a-z0-9_]+[a-z0-9](?![\w…])", " ".join(in_backticks(page))):
+            assert re.sub("_(bucket|sum|count)$", "", name) in metrics | OTHER_NAMES, f"{page}: there is no metric {name}"
