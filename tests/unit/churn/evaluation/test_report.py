@@ -14,7 +14,7 @@ from churn.data.labelled import Labelled
 from churn.evaluation.curves import POINTS, calibration_curve, curves_of
 from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.profit import profits
-from churn.evaluation.report import Evaluation, assess
+from churn.evaluation.report import Evaluation, assess, sliced_by
 from churn.evaluation.scorecard import evaluate, expected_calibration_error
 
 PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9))
@@ -69,6 +69,21 @@ def test_one_class_is_assessed_as_far_as_it_goes(known: Labelled, contract: Cont
     assert report["slices"] == []
     assert "roc" not in told.curves
     assert "calibration" in told.curves
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_slices_by_something_else_are_added_also_where_neither_has_any(
+    known: Labelled, probability: np.ndarray, found: Evaluation, there: bool
+) -> None:
+    levels = pd.Series(pd.Categorical(np.where(np.arange(len(known)) % 2, "odd", "even") if there else ["all"] * len(known)))
+    before = found if there else replace(found, slices=found.slices.head(0))
+    told = sliced_by(before, known, probability, "kind", levels, PARAMS)
+    more = ["even", "odd"] if there else []
+    assert told.slices["level"].tolist() == [*before.slices["level"], *more]
+    assert list(told.slices) == list(found.slices)
+    assert ("kind" in set(told.gaps["column"])) == there
+    assert any(note.startswith("kind: every customer is 'all'") for note in told.notes) != there
+    json.dumps(told.report(), allow_nan=False)
 
 
 def test_a_slice_that_cannot_tell_something_says_none(found: Evaluation) -> None:
