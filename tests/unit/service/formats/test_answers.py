@@ -7,18 +7,7 @@ import pytest
 
 from churn.contract import Contract
 from service.formats import answers
-from service.formats.records import from_records
-from service.formats.validation import ColumnRules
-from service.schemas.native import RequestModels
 from service.scoring.scored_batch import ScoredBatch
-from tests.unit.service.fakes import make_model, served_model
-
-
-@pytest.fixture(scope="module")
-def batch(contract: Contract) -> ScoredBatch:
-    rules = ColumnRules(contract, RequestModels.from_contract(contract, 100).customer)
-    customers = [{"total_day_minutes": float(n), "state": "OH", "customer_id": f'c"{n}' if n % 2 else None} for n in range(25)]
-    return served_model(make_model("3"), "registry").score_columns(from_records(customers, rules, "customers", 100))
 
 
 @pytest.mark.parametrize("piece", [1, 7, 24, 25, 26])

@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from service.formats import arrow_columns
+from service.formats.arrow_ipc import arrow_answer
 from service.formats.validation import ColumnRules
 from service.http.errors import RequestProblem, TooLarge
+from service.scoring.scored_batch import ScoredBatch
 from tests.unit.service.formats.test_arrow_columns import TABLE, file, reader, stream
 
 
@@ -35,3 +38,14 @@ def test_a_claim_of_more_bytes_than_there_are_is_told(rules: ColumnRules) -> Non
         pack_into("<q", body, place, claim)
         with pytest.raises(RequestProblem):
             reader("stream", rules)(bytes(body))
+
+
+@pytest.mark.parametrize("file", [True, False])
+def test_pieces_of_an_answer_make_a_whole_stream_or_file(batch: ScoredBatch, monkeypatch: pytest.MonkeyPatch, file: bool) -> None:
+    monkeypatch.setattr(arrow_columns, "PIECE_ROWS", 10)
+    pieces = list(arrow_answer(batch, file=file))
+    assert len(pieces) == 4, "three of rows, and the end"
+    whole = b"".join(pieces)
+    with (pa.ipc.open_file if file else pa.ipc.open_stream)(whole) as answer:
+        assert answer.read_all()["prediction_id"].to_pylist() == list(batch.prediction_ids)
+    assert whole.endswith(b"ARROW1" if file else b"\xff\xff\xff\xff\x00\x00\x00\x00")
