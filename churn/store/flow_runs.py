@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
 from churn.store.database.engine import translated
+from churn.store.database.insert import insert_into
 from churn.store.tables import flow_runs
 
 MAX_FAILURE_LENGTH = 500
@@ -66,7 +66,7 @@ class FlowRuns:
             newest["last_success_at"] = at
         first = {"flow": flow, "succeeded": int(succeeded), "failed": int(not succeeded), **newest}
         counts = {"succeeded": flow_runs.c.succeeded + int(succeeded), "failed": flow_runs.c.failed + int(not succeeded)}
-        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(flow_runs)
+        insert = insert_into(self._engine.dialect.name, flow_runs)
         upsert = insert.values(first).on_conflict_do_update(index_elements=[flow_runs.c.flow], set_={**counts, **newest})
         with translated(), self._engine.begin() as connection:
             connection.execute(upsert)

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
 from churn.store.database.engine import lock_for_writing, translated
+from churn.store.database.insert import insert_into
 from churn.store.tables import predictions, scoring_runs
 
 # A run that was killed holds the monitor up for so long; whoever repeats it goes on from where it was, also later.
@@ -72,7 +72,7 @@ class ScoringRuns:
         ScoringRun
         """
         active_at = now()
-        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(scoring_runs)
+        insert = insert_into(self._engine.dialect.name, scoring_runs)
         last = sa.select(sa.func.coalesce(sa.func.max(predictions.c.seq), 0))
         with translated(), self._engine.begin() as connection:
             lock_for_writing(connection)

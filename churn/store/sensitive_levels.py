@@ -7,11 +7,11 @@ from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import lock_for_writing, translated
+from churn.store.database.insert import insert_into
 from churn.store.database.pieces import PIECE_ROWS, in_pieces
 from churn.store.tables import sensitive_levels
 
@@ -87,7 +87,7 @@ def _write_piece(connection: sa.Connection, said: Sequence[SensitiveLevel]) -> L
             written.append({"customer_id": key[0], "column_name": key[1], "level": one.level, "received_at": received_at})
     c = sensitive_levels.c
     if written:
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(sensitive_levels)
+        insert = insert_into(connection.dialect.name, sensitive_levels)
         update = {name: insert.excluded[name] for name in ("level", "received_at")}
         connection.execute(insert.on_conflict_do_update(index_elements=["customer_id", "column_name"], set_=update), written)
     for customer_id, column in removed:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.store.cohort import Cohort
 from churn.store.database.engine import translated
+from churn.store.database.insert import insert_into
 from churn.store.database.watermark import find_watermark
 from churn.store.records import NO_LIMIT
 from churn.store.tables import outcomes, predictions, shadow_predictions
@@ -97,9 +97,9 @@ class ShadowPredictions:
         """Store answers of a challenger, all or none. Those that are there already are left as they are."""
         if not rows:
             return
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        once = insert_into(self._engine.dialect.name, shadow_predictions).on_conflict_do_nothing()
         with translated(), self._engine.begin() as connection:
-            connection.execute(insert(shadow_predictions).on_conflict_do_nothing(), [row._asdict() for row in rows])
+            connection.execute(once, [row._asdict() for row in rows])
 
     def compare(
         self, version: str, *, mature_until: datetime = NO_LIMIT, contact_effect: timedelta = CONTACT_EFFECT

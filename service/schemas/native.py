@@ -12,7 +12,7 @@ from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Outcome
-from service.schemas.reported import EITHER, Part, PastTime, Reference, Reported
+from service.schemas.reported import EITHER, Part, PastTime, Reference, Reported, Storable
 
 
 class Reason(Part):
@@ -180,7 +180,7 @@ class ReloadAnswer(Part):
 class RollbackBody(Part):
     """Why the model in service is left, and which one is meant."""
 
-    reason: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)]
+    reason: Annotated[Storable, Field(min_length=1, max_length=2_000)]
     leaving: Annotated[str, Field(strict=True, min_length=1, max_length=100)] | None = Field(
         None, description="The version to leave: nothing is done (409) if another one serves. Default: the one that serves."
     )

@@ -34,7 +34,7 @@ class Part(BaseModel):
 
 
 def _without_nul(value: str) -> str:
-    # PostgreSQL cannot store NUL in text; one such record would fail all those that are committed with it.
+    # PostgreSQL cannot store NUL in text: such a record would fail, and with it all those that are committed together.
     if "\x00" in value:
         raise ValueError("must not contain NUL characters")
     return value
@@ -62,11 +62,11 @@ def _is_possible(value: datetime) -> datetime:
     return value
 
 
-_NO_NUL = {"pattern": "^[^\\u0000]*$"}
+# A text that every store can hold.
+Storable = Annotated[str, Field(strict=True, json_schema_extra={"pattern": "^[^\\u0000]*$"}), AfterValidator(_without_nul)]
 PredictionId = Annotated[
-    str,
-    Field(strict=True, min_length=1, max_length=UUID_LENGTH, json_schema_extra=_NO_NUL),
-    AfterValidator(_without_nul),
+    Storable,
+    Field(min_length=1, max_length=UUID_LENGTH),
     AfterValidator(_lower_case),
 ]
 PastTime = Annotated[AwareDatetime, WrapValidator(_as_written), AfterValidator(_is_possible)]

@@ -10,7 +10,6 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
 from churn.store.contacts.opt_outs import read_opt_outs, write_opt_outs
@@ -19,6 +18,7 @@ from churn.store.database.asked import asked, rows_asked
 from churn.store.database.chunks import chunks
 from churn.store.database.column_types import UtcTime
 from churn.store.database.engine import lock_for_writing, translated
+from churn.store.database.insert import insert_into
 from churn.store.database.pieces import PIECE_ROWS, in_pieces
 from churn.store.tables import campaigns, contacts, predictions
 
@@ -137,7 +137,7 @@ def _insert(connection: sa.Connection, offers: dict[_Key, str | None]) -> set[_K
     # In one order everywhere, so that two writers never wait for each other.
     ordered = sorted(offers, key=lambda key: tuple(map(str, key)))
     rows = [key._asdict() | {"offer": offers[key], "received_at": received_at} for key in ordered]
-    insert = _insert_into(connection, contacts)
+    insert = insert_into(connection.dialect.name, contacts)
     once = insert.on_conflict_do_nothing().returning(*(contacts.c[name] for name in _Key._fields))
     new = {_Key(*row) for row in connection.execute(once, rows)}
     _count(connection, new)
@@ -154,7 +154,7 @@ def _count(connection: sa.Connection, new: set[_Key]) -> None:
     ]
     if not rows:
         return
-    insert = _insert_into(connection, campaigns)
+    insert = insert_into(connection.dialect.name, campaigns)
     old, added = campaigns.c, insert.excluded
     first = sa.case((added.first_contact_at < old.first_contact_at, added.first_contact_at), else_=old.first_contact_at)
     last = sa.case((added.last_contact_at > old.last_contact_at, added.last_contact_at), else_=old.last_contact_at)
@@ -248,7 +248,3 @@ def _added(done: ContactReceipt, piece: ContactReceipt, first: int) -> ContactRe
         unasked=[*done.unasked, *(first + at for at in piece.unasked)],
         held_out=[*done.held_out, *(first + at for at in piece.held_out)],
     )
-
-
-def _insert_into(connection: sa.Connection, table: sa.Table) -> Any:
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)

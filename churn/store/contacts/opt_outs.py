@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import CLOCK_SKEW, now
 from churn.store.contacts.opted_out import Prefixes, opt_out_digest, prefixes
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
+from churn.store.database.insert import insert_into
 from churn.store.tables import opt_outs
 
 # Rows that are Python's objects at the same time.
@@ -130,7 +130,7 @@ def write_opt_outs(connection: sa.Connection, said: Mapping[str, tuple[bool, dat
         {"customer": opt_out_digest(customer_id), "opted_out": opted_out, "said_at": said_at, "received_at": received_at}
         for customer_id, (opted_out, said_at) in said.items()
     ]
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(opt_outs)
+    insert = insert_into(connection.dialect.name, opt_outs)
     new, old = insert.excluded, opt_outs.c
     # Of two that were said at one moment the careful one counts.
     later = sa.or_(new.said_at > old.said_at, sa.and_(new.said_at == old.said_at, new.opted_out, ~old.opted_out))

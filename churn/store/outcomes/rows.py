@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
 from churn.store.database.asked import asked, rows_asked
 from churn.store.database.column_types import UtcTime
+from churn.store.database.insert import insert_into
 from churn.store.records import Outcome
 from churn.store.tables import outcomes, predictions
 
@@ -60,7 +60,7 @@ def _insert_once(dialect: str) -> Any:
     columns |= {"received_at": sa.bindparam("received_at", type_=UtcTime()), "prediction_seq": p.seq}
     columns |= {name: p[name] for name in _COPIED}
     whole = sa.select(*columns.values()).join_from(told, predictions, p.prediction_id == told.c.prediction_id)
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(outcomes)
+    insert = insert_into(dialect, outcomes)
     # (SQLite takes ON CONFLICT for a part of a join unless a WHERE stands between.)
     chosen = insert.from_select(list(columns), whole.where(sa.true()).order_by(told.c.place))
     return chosen.on_conflict_do_nothing(index_elements=["prediction_id"]).returning(o.prediction_id)
