@@ -125,7 +125,7 @@ def _guess(
         said = notes(profile, "ignored")
         if times is None and profile.is_date and names_row_time(profile):
             said = (*said, UNREAD_TIME)
-        elif why.startswith(("every row", "it tells")):
+        elif why.startswith(("every row", "it tells", "it looks like")):
             said = (f"ignored: {why}", *said)
         elif instead := read_instead(profile, why):
             said = (f"ignored: {why}; {instead}", *said)

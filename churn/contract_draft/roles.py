@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn.contract_draft.column_profile import MAX_LEVELS, MIN_DATE_SHARE, ROWS_A_LEVEL, ColumnProfile
-from churn.contract_draft.target import names_outcome
+from churn.contract_draft.target import LEAVING, names_outcome
 from churn.customers.cell_rule import MAX_NUMBER
 from churn.data.telling import leavers_given_away, nearly_tells_outcome, rows_told_wrong
 
@@ -42,10 +42,21 @@ SENSITIVE_WORDS = frozenset(
         *("idade", "nascimento", "nacionalidade", "filhos", "deficiencia", "religiao", "raca"),
     }
 )
+# Of what is noted down when somebody leaves, or wants to.
+AFTERWARDS = frozenset({"leaving", "offboarding", "winback", "departure", "kundigungsgrund", "austritt", "austrittsgrund"})
+REASONS = frozenset({"reason", "reasons", "grund", "raison", "motivo", "survey", "feedback"})
+RETENTION = frozenset({"retention", "save"})
+OFFERS = frozenset(
+    {"offer", "offers", "call", "calls", "team", "agent", "desk", "discount", "contacted", "contact", "accepted", "made"}
+)
 # An age of these is no person's.
 AGING = frozenset({"account", "device", "handset", "contract", "network", "line", "equipment", "phone", "plan", "subscription"})
 # Whole numbers of which every row has its own are ids, and no quantity, if there are so many rows. Fewer prove no leak either.
 MANY_ROWS = 100
+RETAINING = (
+    "by its name, what a company does for who wants to leave: is it known only after a customer has decided? "
+    "Then give it role: ignored"
+)
 _DURATION = re.compile(r"\d{1,3}:\d{2}(?::\d{2})?")
 # How the name of a number that names something ends, in one word: CLIENTNUM, custno.
 _NUMBERED_NAME = re.compile(rf"(?:{'|'.join(sorted(PEOPLE | AGREEMENTS))})s?(?:_?)(?:{'|'.join(sorted(NUMBERED))})")
@@ -102,7 +113,9 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
     reasons = {
         "it is empty": profile.different == 0 and profile.kind is None,
         "it is the same for everybody": profile.is_constant,
-        "it looks like the outcome, or like what is known only afterwards": names_outcome(profile),
+        "it looks like the outcome, or like what is known only afterwards": (
+            names_outcome(profile) or _names_afterwards(profile)
+        ),
         "a date": profile.is_date,
         "it numbers the rows": profile.numbers_rows,
         "another id": whole and says_id(profile),
@@ -164,6 +177,7 @@ def suspect(profile: ColumnProfile, outcome: ColumnProfile, true_level: str) -> 
     """
     values, left = _beside(profile, outcome, true_level)
     wrong = rows_told_wrong(values, left)
+    by_name = (RETAINING,) if _names_retaining(profile) else ()
     if nearly_tells_outcome(wrong, left):
         rows = f"{wrong:,} of {len(left):,} rows"
         return (f"it tells the outcome in all but {rows}: is it known only afterwards? Then give it role: ignored",)
@@ -172,7 +186,20 @@ def suspect(profile: ColumnProfile, outcome: ColumnProfile, true_level: str) -> 
         return (
             f"{rows} have values that (nearly) nobody who stayed has: is it known only afterwards? Then give it role: ignored",
         )
-    return ()
+    return by_name
+
+
+def _names_afterwards(profile: ColumnProfile) -> bool:
+    """Whether the name is of what is noted down of who has left: reason_for_leaving, ExitSurvey, disconnect_date."""
+    words = set(profile.words)
+    leaving = any(word.startswith(stem) for word in words for stem in LEAVING if word != "lost")
+    return bool(words & AFTERWARDS) or (leaving and (profile.is_date or bool(words & REASONS)))
+
+
+def _names_retaining(profile: ColumnProfile) -> bool:
+    """Whether the name is of what a company does for who wants to leave: retention_offer_made, SaveDeskCalls."""
+    words = set(profile.words)
+    return bool(words & RETENTION) and bool(words & OFFERS)
 
 
 def _beside(profile: ColumnProfile, outcome: ColumnProfile, true_level: str | None = None) -> tuple[pd.Series, NDArray[np.bool_]]:

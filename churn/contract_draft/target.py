@@ -41,6 +41,13 @@ STAYING = frozenset(
         "survived",
     }
 )
+# What may stand beside one of them in the name of an outcome; "active campaigns" is something else.
+BESIDE_STAYING = frozenset(
+    {
+        *("is", "was", "has", "still", "flag", "ind", "indicator", "status", "yn", "label", "target", "outcome"),
+        *("customer", "customers", "client", "subscriber", "user", "account", "member", "cust", "policy", "subscription"),
+    }
+)
 NEGATIONS = frozenset({"not", "no", "non", "un"})
 # "no churn", "not yet cancelled", "nicht gekündigt".
 _DENIED = re.compile(rf"\b(?:no|not|non|never|kein|keine|nicht|pas|sin|senza|sem) (?:\w+ )?\w*(?:{'|'.join(LEAVING)})")
@@ -87,6 +94,10 @@ def find_target(profiles: Mapping[str, ColumnProfile], named: str | None, path: 
         return candidates[0]
     if candidates:
         raise InputError(f"{path}: {listed(candidates)} may all be the outcome; name it with --target")
+    # (is_active, retained: the outcome turned round, but only if nothing else may be it.)
+    stayed = [source for source in two_levels if profiles[source].kind == "flag" and _names_staying(profiles[source])]
+    if len(stayed) == 1:
+        return stayed[0]
     many = [profile for profile in profiles.values() if 2 < profile.different <= MAX_OUTCOME_LEVELS and _may_be_outcome(profile)]
     if many:
         raise InputError(f"{path}: {_too_many(many[0])}; or name another column with --target")
@@ -101,6 +112,12 @@ def find_target(profiles: Mapping[str, ColumnProfile], named: str | None, path: 
 def names_outcome(profile: ColumnProfile) -> bool:
     """Return whether a column is named like an outcome."""
     return not OUTCOME_WORDS.isdisjoint(profile.words)
+
+
+def _names_staying(profile: ColumnProfile) -> bool:
+    """Whether the name says that the customer is still there, and nothing else: active, is_active_customer, RetainedFlag."""
+    words = set(profile.words)
+    return _means_staying(profile.words) and words <= STAYING - {"retention"} | BESIDE_STAYING
 
 
 def outcome_levels(profile: ColumnProfile, named: str | None = None) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from churn.customers.cell_rule import MIN_SPREAD
 from churn.data.dataset import Dataset
+from churn.data.labelled import Labelled
 from churn.data.telling import MIN_ROWS, leavers_given_away, nearly_tells_outcome, rows_told_wrong
 
 # Levels of fewer customers say nothing of whoever else has them.
@@ -30,21 +31,13 @@ def doubts(dataset: Dataset) -> list[str]:
         categories of too many levels.
     """
     found = []
+    outcome = None if dataset.outcome is None else Labelled(dataset.features, dataset.outcome)
+    telling = {} if outcome is None else telling_columns(outcome)
     if names := dataset.uninformative:
         found.append(f"columns that are empty or the same for everybody, from which nothing is learned: {', '.join(names)}")
-    left = None if dataset.outcome is None else dataset.outcome.to_numpy() == 1
     for name, values in dataset.features.items():
-        wrong = None if left is None else rows_told_wrong(values, left)
-        if left is not None and (wrong == 0 or nearly_tells_outcome(wrong, left)):
-            rows = "every row" if wrong == 0 else f"all but {wrong:,} of {len(values):,} rows"
-            found.append(
-                f"{name}: tells the outcome in {rows}; if it is known only afterwards, give it role: ignored in the contract"
-            )
-        elif left is not None and (given_away := leavers_given_away(values, left)):
-            found.append(
-                f"{name}: {given_away:,} of {left.sum():,} customers who left have values that (nearly) nobody who stayed has; "
-                "if it is known only afterwards, give it role: ignored in the contract"
-            )
+        if said := telling.get(str(name)):
+            found.append(f"{name}: {said}; if it is known only afterwards, give it role: ignored in the contract")
         elif few := _in_small_levels(values):
             found.append(
                 f"{name}: {few:,} of {len(values):,} customers are in levels of fewer than {LEVEL_ROWS}, from which nothing is "
@@ -57,6 +50,30 @@ def doubts(dataset: Dataset) -> list[str]:
             )
     for first, name in _repeated(dataset.features.drop(columns=dataset.uninformative)):
         found.append(f"{name}: the same as {first} in every row; reasons are shared out between both: give one role: ignored")
+    return found
+
+
+def telling_columns(known: Labelled) -> dict[str, str]:
+    """Return what each feature tells of the outcome by itself, where that is so much that it may be a leak.
+
+    Parameters
+    ----------
+    known : Labelled
+
+    Returns
+    -------
+    dict of str to str
+        By the name of the column, half a sentence: the rows that it tells, or the leavers that it gives away.
+    """
+    left, found = known.outcome.to_numpy() == 1, {}
+    for name, values in known.features.items():
+        wrong = rows_told_wrong(values, left)
+        if wrong == 0 or nearly_tells_outcome(wrong, left):
+            rows = "every row" if wrong == 0 else f"all but {wrong:,} of {len(values):,} rows"
+            found[str(name)] = f"tells the outcome in {rows}"
+        elif given_away := leavers_given_away(values, left):
+            who = f"{given_away:,} of {left.sum():,} customers who left"
+            found[str(name)] = f"{who} have values that (nearly) nobody who stayed has"
     return found
 
 

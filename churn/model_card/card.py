@@ -5,7 +5,7 @@ Everything but `ModelInfo` may be unknown, as it is of a version registered befo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from string import Template
 
@@ -32,6 +32,10 @@ from churn.modeling.model_info import ModelInfo
 SIMULATED = (
     "> **WARNING: TRAINED ON SIMULATED CUSTOMERS.** Nobody in its data exists. Do not use its answers about real people.\n\n"
 )
+LEAKS = (
+    "> **WARNING: A COLUMN MAY BE KNOWN ONLY AFTER A CUSTOMER HAS LEFT.** Then every score below is too good, and the model is "
+    "of no use for customers who are still there. Ask where the column comes from; give it `role: ignored`, and train again.\n"
+)
 SUMMARY = "Probability that "
 
 
@@ -46,6 +50,7 @@ def render_card(
     curves: Report | None = None,
     reweighing: Report | None = None,
     reduced: Sequence[str] = (),
+    telling: Mapping[str, str] | None = None,
 ) -> str:
     """Write the card of a version.
 
@@ -68,6 +73,8 @@ def render_card(
         `churn.fairness.reweighing.Reweighing.report()`, where a candidate was trained with reweighed customers.
     reduced : sequence of str
         What the search left out of very many customers or columns (`churn.modeling.search.tuned.Tuned`).
+    telling : mapping of str to str, optional
+        What single columns tell of the outcome, as `churn.data.doubts.telling_columns` found in the customers trained on.
 
     Returns
     -------
@@ -79,7 +86,7 @@ def render_card(
     measured = dict(evaluation["metrics"]) if evaluation else paired(info.metrics)
     text = Template(resources.files("churn.model_card").joinpath("template.md").read_text("utf-8")).substitute(
         name=line(info.name),
-        simulated_warning=SIMULATED if info.simulated else "",
+        warnings=(SIMULATED if info.simulated else "") + _leaks(telling or {}),
         summary=summary(info, contract),
         who=_who(contract),
         event=_event(contract),
@@ -149,6 +156,12 @@ def summary(info: ModelInfo, contract: Contract | None = None) -> str:
 def summary_in(card: str) -> str:
     """Return the paragraph of a card that describes the version; empty if there is none."""
     return next((paragraph for paragraph in card.split("\n\n") if paragraph.startswith(SUMMARY)), "")
+
+
+def _leaks(telling: Mapping[str, str]) -> str:
+    if not telling:
+        return ""
+    return LEAKS + "".join(f"> - {code(name)}: {line(said)}\n" for name, said in telling.items()) + "\n"
 
 
 def _who(contract: Contract | None) -> str:

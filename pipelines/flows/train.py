@@ -22,6 +22,7 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset, read_dataset
+from churn.data.doubts import telling_columns
 from churn.diagnostics.curves import Curves, find_curves
 from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
 from churn.evaluation.weights import repeated_size
@@ -153,12 +154,11 @@ def register(
     curves: Curves | None = None,
 ) -> Model:
     """Log the run with its pictures and its card, and register the version, not yet as champion. Tried again, it is made once."""
-    files = run_files(trained, training_set, decision, contract, params, curves)
+    files, learned = run_files(trained, training_set, decision, contract, params, curves), training_set.train
     known = {"evaluation": files["scorecard.json"], "gate": files["gate.json"], "curves": curves.report() if curves else None}
-    known |= {"reweighing": files.get("fairness.json"), "reduced": trained.tuned.reduced}
-    left, info = float(training_set.train.outcome.mean()), trained.model.info
-    card = render_card(info, contract=contract, params=params, churn_rate=left, **known)
-    return registry.register(trained, files, run_tags(info, training), card=card)
+    known |= {"reweighing": files.get("fairness.json"), "reduced": trained.tuned.reduced, "telling": telling_columns(learned)}
+    card = render_card(trained.model.info, contract=contract, params=params, churn_rate=float(learned.outcome.mean()), **known)
+    return registry.register(trained, files, run_tags(trained.model.info, training), card=card)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)

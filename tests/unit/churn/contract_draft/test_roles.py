@@ -85,6 +85,8 @@ def test_an_id_of_anything_is_told_by_its_name(name: str, expected: bool) -> Non
         (named("x", [None] * ROWS), "it is empty"),
         (named("x", ["a"] * ROWS), "it is the same for everybody"),
         (named("churn score"), "it looks like the outcome"),
+        *((named(name), "it looks like the outcome") for name in ("reason for leaving", "ExitSurvey", "Kündigungsgrund")),
+        (named("disconnect date", ["2026-03-01", "2026-03-02"] * 100), "it looks like the outcome"),
         (named("since", ["2026-03-01", "2026-03-02"] * 100), "a date"),
         (named("x", [str(n) for n in range(ROWS)]), "it numbers the rows"),
         (named("order id"), "another id"),
@@ -114,6 +116,25 @@ def test_an_ignored_column_that_may_tell_something_is_said_with_what_to_put_in_i
     column: ColumnProfile, instead: str
 ) -> None:
     assert re.search(instead, read_instead(column, why_ignored(column, OUTCOME)))
+
+
+@pytest.mark.parametrize(
+    "name", ["early termination fee", "exit poll", "leftover minutes", "reason for the last call", "lost calls"]
+)
+def test_not_every_word_of_leaving_is_of_who_left(name: str) -> None:
+    assert why_ignored(named(name, NUMBERS[:99] + NUMBERS[:101]), OUTCOME) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        *(("retention_offer_made", True), ("MadeCallToRetentionTeam", True), ("Save desk calls", True)),
+        *(("data retention days", False), ("offers seen", False), ("calls", False)),
+    ],
+)
+def test_what_is_done_for_who_wants_to_leave_is_asked_about_by_its_name(name: str, asked: bool) -> None:
+    said = suspect(named(name), OUTCOME, "yes")
+    assert [one.startswith("by its name, what a company does for who wants to leave") for one in said] == [True] * asked
 
 
 def test_a_hundred_whole_numbers_may_be_an_id_and_fewer_may_be_a_quantity() -> None:

@@ -36,6 +36,22 @@ def test_without_such_a_name_one_of_whose_levels_say_it() -> None:
         find(columns | {"Account": ["open", "closed", "open"]})
 
 
+@pytest.mark.parametrize("name", ["is_active", "Active", "RetainedFlag", "customer_active", "still_active", "renewed"])
+def test_alone_a_flag_of_who_stayed_is_the_outcome_turned_round(name: str) -> None:
+    flag: list[object] = ["1", "0", "1"]
+    assert find({"plan": TWO, name: flag}) == name
+    assert find({"Exited": TWO, name: flag}) == "Exited"
+    assert outcome_levels(profile(flag, name)) == ("0", "1")
+    with pytest.raises(InputError, match="no column of two levels"):
+        find({"loyal": TWO, name: flag})
+
+
+@pytest.mark.parametrize("name", ["active_campaigns", "retention", "not_active_promo", "current_plan", "existing loan"])
+def test_a_flag_of_something_else_that_is_active_is_not_the_outcome(name: str) -> None:
+    with pytest.raises(InputError, match="no column of two levels"):
+        find({"plan": TWO, name: ["1", "0", "1"]})
+
+
 def test_one_that_a_person_named_is_taken_whatever_its_name() -> None:
     assert find({"churn": TWO, "gone": ["x", "y", "x"]}, "gone") == "gone"
     with pytest.raises(InputError, match=r"file.csv: --target: there is no column 'x'; there are 'churn'"):

@@ -85,10 +85,12 @@ def test_a_slice_that_is_everybody_tells_nothing_and_is_none() -> None:
 
 
 def test_bands_of_a_column_that_the_contract_lacks_are_left_aside_with_a_note() -> None:
-    params = SMALL.model_copy(update={"bands": {"account_length": [50.0], "plan": [1.0]}})
+    params = SMALL.model_copy(update={"bands": {"account_lenght": [50.0], "plan": [1.0], "account_length": [50.0]}})
     slices, notes = find_slices(customers(plan=list("aaaabbbb")), CONTRACT, params)
     assert {s.column for s in slices} == {"plan"}
-    assert [note.split(":")[0] for note in notes if "no numeric feature" in note] == ["account_length", "plan"]
+    assert [note.split(":")[0] for note in notes if "no numeric feature" in note] == ["account_lenght", "plan"], (
+        "not those that come with it"
+    )
 
 
 def test_sensitive_columns_are_sliced_by_level_and_numbers_by_quarter() -> None:

@@ -155,6 +155,15 @@ def test_simulated_data_is_said_loudly_and_first() -> None:
     assert "SIMULATED" not in whole()
 
 
+def test_a_column_that_tells_the_outcome_is_said_loudly_and_first() -> None:
+    telling = {"reason|x": "tells the outcome in all but 4 of 900 rows\nand so on"}
+    first = whole(telling=telling).split("\n## ", 1)[0]
+    assert "KNOWN ONLY AFTER A CUSTOMER HAS LEFT" in first
+    assert "\n> - `reason" in first
+    assert "tells the outcome in all but 4 of 900 rows and so on\n\nProbability that" in first
+    assert "WARNING" not in whole(telling={})
+
+
 def test_features_have_kinds_units_and_ranges() -> None:
     told = rows(section(whole(known(features=["tenure", "plan", "region"])), "Features").split("Kept out")[0])
     assert told[2:] == [

@@ -68,7 +68,7 @@ def test_scripts_get_scores_intervals_and_slices(file: Path, model: Model, capsy
     assert (said["confidence"], said["currency"]) == (0.9, "USD")
     assert {row["column"] for row in said["slices"]} >= {"voice_mail_plan", "area_code"}
     assert {row["column"] for row in said["gaps"]} >= {"voice_mail_plan", "area_code"}
-    assert any(note.startswith("tenure") for note in said["notes"])
+    assert any(note.startswith("international_plan") for note in said["notes"])
 
 
 def test_people_get_tables_that_fit(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +76,7 @@ def test_people_get_tables_that_fit(file: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     for words in (
         *("version 7 on", "90% interval", "roc_auc", "profit (USD per customer)"),
-        *("voice_mail_plan: Yes", "calibration gap", "demographic parity", "tenure: has bands"),
+        *("voice_mail_plan: Yes", "calibration gap", "demographic parity", "international_plan: 47 of 500"),
     ):
         assert words in said
     assert max(map(len, said.splitlines())) <= 200
