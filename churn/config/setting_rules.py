@@ -36,7 +36,12 @@ class SettingRules(BaseSettings):
     @field_validator("home", mode="after", check_fields=False)
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+        home = home.expanduser().absolute()
+        # The addresses of the databases in it: SQLAlchemy, MLflow and Prefect read what follows as parameters, and would put all
+        # three into one file beside the folder.
+        if any(c in "?\r\n" for c in str(home)):
+            raise ValueError(f"{str(home)!r} must hold no question mark and no line break: databases are addressed by it")
+        return home
 
     @field_validator(*NOT_EMPTY, mode="before", check_fields=False)
     @classmethod

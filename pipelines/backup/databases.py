@@ -99,7 +99,8 @@ def _dump_sqlite(path: Path, into: Path) -> Database:
         raise ChurnError(f"{path} cannot be copied: {error}") from error
     if sound != "ok":
         raise ChurnError(f"{path} is damaged: {sound}")
-    engine = _engine(f"sqlite:///{into}")
+    # No URL as text: the folder of the backup may hold a question mark.
+    engine = sa.create_engine(sa.URL.create(SQLITE, database=str(into)))
     with engine.connect() as connection:
         known = _describe(connection, SQLITE, sqlite3.sqlite_version)
     engine.dispose()

@@ -110,7 +110,7 @@ def connect(path: Path, timeout_seconds: float) -> sqlite3.Connection:
         If it cannot be opened.
     """
     connection = sqlite3.connect(
-        f"file:{path.absolute()}?mode=rw",
+        f"{path.absolute().as_uri()}?mode=rw",  # as it escapes what means something in a URI: # and % may be in a folder's name
         uri=True,
         timeout=timeout_seconds,
         isolation_level=None,

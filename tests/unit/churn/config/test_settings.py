@@ -55,6 +55,16 @@ def test_state_lies_under_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not settings.home.exists()
 
 
+@pytest.mark.parametrize("name", ["wh?t", "two\nlines"])
+def test_a_home_whose_databases_could_not_be_addressed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    with pytest.raises(InputError, match=r"^CHURN_HOME: .*question mark"):
+        load_settings(home="state")
+
+
 @pytest.mark.parametrize(("name", "value"), [("port", "70000"), ("false_alarm_rate", "0"), ("store_url", " "), ("seed", "-1")])
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"CHURN_{name.upper()}", value)

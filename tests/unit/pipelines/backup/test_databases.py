@@ -52,6 +52,11 @@ def test_a_copy_is_whole_and_is_described(url: str, tmp_path: Path) -> None:
     assert dump(empty, tmp_path / "b.copy").revision is None
 
 
+def test_a_copy_may_be_made_in_a_folder_of_any_name(url: str, tmp_path: Path) -> None:
+    (folder := tmp_path / "#1 50%20? Ünï").mkdir()
+    assert dump(url, folder / "copy").rows == dump(url, tmp_path / "copy").rows
+
+
 def test_rows_that_are_missing_or_too_many_are_named(url: str) -> None:
     for rows in ({"predictions": 2, "alembic_version": 1}, {"predictions": 3, "gone": 1}):
         with pytest.raises(ChurnError, match="predictions" if rows["predictions"] == 2 else "gone"):

@@ -23,6 +23,18 @@ def ids(store: Store) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    "folder", ["#1", "50%20off", "Ünï côdé", "it's;x", "a&b=c", "[x]{y}", "$HOME", 'say "so"', "back\\slash"]
+)
+def test_the_folder_may_have_any_name_that_an_address_can_hold(tmp_path: Path, folder: str) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / folder / 'store.db'}")
+    written = rows(1)
+    store.write_rows(written)
+    assert ids(store) == [written[0].prediction_id]
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == [folder], "another file was made"
+
+
 def test_a_file_that_was_moved_is_not_written_any_more(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     store = Store.open(f"sqlite:///{here / 'store.db'}")
