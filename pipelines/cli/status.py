@@ -75,8 +75,8 @@ def _facts(found: Status) -> Table:
         told = traffic["last_outcome_at"]
         table.add_row("[bold]outcomes[/bold]", f"newest received {_ago(found, told)} ago" if told else "none received yet")
     if monitor is not None:
-        last = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"
-        table.add_row("[bold]monitor[/bold]", last)
+        decided = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"
+        table.add_row("[bold]monitor[/bold]", decided)
     elif traffic is not None:
         table.add_row("[bold]monitor[/bold]", "has not run yet")
     for flow in found.flows:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import sqlalchemy as sa
@@ -17,9 +17,18 @@ from churn.config.settings import Settings
 from churn.config.ui_links import evidently_project, mlflow_models, prefect_deployments
 from churn.config.urls import shown
 from churn.errors import ChurnError
-from churn.store.records import DecisionKind
+from churn.store.records import Decision, DecisionKind
 from churn.store.store import Store
 from pipelines.environment import prefect_api
+from pipelines.local.status_facts import (
+    DecisionFacts,
+    FlowFacts,
+    ModelFacts,
+    MonitorFacts,
+    NextRun,
+    StoreFacts,
+    TrafficFacts,
+)
 
 TIMEOUT_SECONDS = 3.0
 # So many predictions of the last hour are counted at most: 2,800 a second.
@@ -28,8 +37,6 @@ HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
 # One process comes for the runs of all flows, and Prefect notes of each deployment when that was.
 RUNNER_SERVES = "train/retrain"
-SHOWN_OF_MODEL = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
-SHOWN_OF_DECISION = ("decided_at", "kind", "action", "actor", "model_version", "reason")
 KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, DecisionKind.ROLLBACK, DecisionKind.RETRAIN)
 
 
@@ -56,12 +63,12 @@ class Status:
 
     at: datetime
     parts: list[Part]
-    model: dict[str, Any] | None = None
-    traffic: dict[str, Any] | None = None
-    monitor: dict[str, Any] | None = None
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    flows: list[dict[str, Any]] = field(default_factory=list)
-    upcoming: list[dict[str, Any]] = field(default_factory=list)
+    model: ModelFacts | None = None
+    traffic: TrafficFacts | None = None
+    monitor: MonitorFacts | None = None
+    decisions: list[DecisionFacts] = field(default_factory=list)
+    flows: list[FlowFacts] = field(default_factory=list)
+    upcoming: list[NextRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -123,10 +130,9 @@ def _problems(status: Status, settings: Settings) -> list[str]:
 
 def _dated_ahead(status: Status) -> list[str]:
     """List what is said to have happened later than now: until that moment nothing can be seen to be too long ago."""
-    traffic, monitor = status.traffic or {}, status.monitor or {}
     moments = {
-        "the newest prediction is of": traffic.get("last_prediction_at"),
-        "the newest decision of the monitor is of": monitor.get("at"),
+        "the newest prediction is of": None if status.traffic is None else status.traffic["last_prediction_at"],
+        "the newest decision of the monitor is of": None if status.monitor is None else status.monitor["at"],
         **{f"the flow {flow['flow']} last ended at": flow["last_ended_at"] for flow in status.flows},
     }
     return [
@@ -173,13 +179,15 @@ def _told(answer: httpx2.Response) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _model(client: httpx2.Client, service: str) -> dict[str, Any] | None:
+def _model(client: httpx2.Client, service: str) -> ModelFacts | None:
     try:
         answer = _get(client, f"{service}/model", with_key=True)
     except (httpx2.HTTPError, httpx2.InvalidURL):
         return None
     described = _told(answer) if answer.status_code == httpx2.codes.OK else None
-    return {name: described.get(name) for name in SHOWN_OF_MODEL} if described is not None and "version" in described else None
+    if described is None or "version" not in described:
+        return None
+    return cast(ModelFacts, {name: described.get(name) for name in ModelFacts.__annotations__})
 
 
 def _runner(client: httpx2.Client, prefect: str) -> Part:
@@ -198,7 +206,7 @@ def _runner(client: httpx2.Client, prefect: str) -> Part:
     return Part("flows", shown(prefect), up=not problem, problem=problem)
 
 
-def _upcoming(client: httpx2.Client, prefect: str) -> list[dict[str, Any]]:
+def _upcoming(client: httpx2.Client, prefect: str) -> list[NextRun]:
     wanted = {"sort": "EXPECTED_START_TIME_ASC", "limit": NEXT_RUNS, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     try:
         answer = client.post(f"{prefect}/flow_runs/filter", json=wanted)
@@ -214,7 +222,7 @@ def _upcoming(client: httpx2.Client, prefect: str) -> list[dict[str, Any]]:
     return [{"flow": flow, "at": at} for flow, at in following.items()]
 
 
-def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
+def _remembered(settings: Settings) -> tuple[Part, StoreFacts]:
     url = sa.make_url(settings.store_url)
     address = shown(settings.store_url)
     # Asking for the status must not create a store.
@@ -225,13 +233,10 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
     except ChurnError as error:
         return Part("store", address, up=False, problem=str(error)), {}
     try:
-        known = {
+        known: StoreFacts = {
             "traffic": _traffic(store),
-            "flows": [asdict(flow) for flow in store.flow_runs()],
-            "decisions": [
-                {name: getattr(decision, name) for name in SHOWN_OF_DECISION}
-                for decision in store.decisions(kind=KINDS, limit=LAST_DECISIONS)
-            ],
+            "flows": [cast(FlowFacts, asdict(flow)) for flow in store.flow_runs()],
+            "decisions": [_without_evidence(decision) for decision in store.decisions(kind=KINDS, limit=LAST_DECISIONS)],
             "monitor": _monitor(store),
         }
     except ChurnError as error:
@@ -241,7 +246,18 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
     return Part("store", address, up=True), known
 
 
-def _monitor(store: Store) -> dict[str, Any] | None:
+def _without_evidence(decision: Decision) -> DecisionFacts:
+    return {
+        "decided_at": decision.decided_at,
+        "kind": decision.kind,
+        "action": decision.action,
+        "actor": decision.actor,
+        "model_version": decision.model_version,
+        "reason": decision.reason,
+    }
+
+
+def _monitor(store: Store) -> MonitorFacts | None:
     """Return the newest monitoring run and what the policy decided of it; None if there was none."""
     policy = store.decisions(kind=DecisionKind.POLICY, limit=1)
     if not policy:
@@ -258,7 +274,7 @@ def _monitor(store: Store) -> dict[str, Any] | None:
     }
 
 
-def _traffic(store: Store) -> dict[str, Any]:
+def _traffic(store: Store) -> TrafficFacts:
     hour = store.count_predictions_since(now() - HOUR, max_rows=MAX_COUNTED)
     return {
         "last_hour": hour,
