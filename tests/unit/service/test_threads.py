@@ -6,6 +6,8 @@ import contextvars
 import inspect
 import threading
 from pathlib import Path
+from queue import Empty
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,3 +124,26 @@ async def test_memory_is_given_back_after_work_and_not_after_every_piece(monkeyp
         await pool.run(int)
     assert await threads.run_in_thread(given_back.wait, 30)
     assert len(times) < 50
+
+
+def test_a_thread_that_has_given_memory_back_sleeps_until_there_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each idle worker would wake every second, for good."""
+    work = [SimpleNamespace(run=lambda: None), Empty(), SimpleNamespace(run=lambda: None), KeyboardInterrupt()]
+    timeouts: list[float | None] = []
+    given_back: list[int] = []
+
+    def get(timeout: float | None) -> object:
+        timeouts.append(timeout)
+        found = work.pop(0)
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    monkeypatch.setattr(threads, "give_back_memory", lambda: given_back.append(len(timeouts)))
+    monkeypatch.setattr(threads, "time", SimpleNamespace(monotonic=lambda: 0.6 * len(timeouts)))
+    pool = threads.WorkerThreads("test", 1, 1)
+    pool._queue = SimpleNamespace(get=get)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        pool._serve()
+    assert timeouts == [None, threads.GIVE_BACK_SECONDS, None, threads.GIVE_BACK_SECONDS]
+    assert given_back == [2]
