@@ -126,6 +126,21 @@ async def test_what_failed_before_the_activation_is_no_fault_of_the_new_model(wa
     assert watching.reasons == []
 
 
+async def test_a_second_probation_is_compared_with_the_time_since_the_first(watching: Watching) -> None:
+    watching.requests(1_000, "500")
+    watching.activate()
+    watching.requests(200)
+    watching.time = 900
+    await watching.probation.poll()
+    assert watching.ended("passed") == 1
+    watching.requests(1_000)
+    watching.activate()
+    watching.requests(180)
+    watching.requests(20, "500")
+    await watching.probation.poll()
+    assert watching.reasons == ["20 of 200 requests failed; 0.00% did before, 1.00% more may"]
+
+
 async def test_slow_answers_roll_back_only_poll_after_poll(watching: Watching) -> None:
     watching.requests(1_000)
     watching.activate()
