@@ -69,6 +69,12 @@ def test_fields_of_a_later_release_are_left_aside() -> None:
     assert ModelInfo.model_validate({**info.model_dump(), "invented_later": 1}) == info
 
 
+def test_the_plain_form_reads_the_numeric_features_and_others_read_all(contract: Contract) -> None:
+    assert columns_read("plain", contract) == contract.numeric_features
+    assert columns_read("terms", contract) == columns_read("deep", contract) == contract.feature_names
+    assert 0 < len(contract.numeric_features) < len(contract.feature_names)
+
+
 def test_the_plain_form_says_that_it_reads_numbers() -> None:
     target = Target(column="left", source="left", true_level="yes", false_level="no")
     contract = Contract(
