@@ -23,6 +23,7 @@ from pipelines.backup.databases import (
     sqlite_file,
 )
 from pipelines.backup.running import stopped
+from pipelines.backup.unstoppable import unstoppable
 from pipelines.backup.work_folder import remove_abandoned_folders, work_folder
 
 # What SQLite keeps beside a database. Left there, it would be taken for a part of the new one.
@@ -94,7 +95,8 @@ def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> 
     """Restore a backup into a system that is not running.
 
     Everything is unpacked and checked against the manifest first. Then databases in PostgreSQL are replaced, each in one
-    transaction, and then files are moved into place; if a move fails, the others are moved back.
+    transaction, and then files are moved into place; if a move fails, the others are moved back. Ctrl-C stops it
+    before the moves, and not among them.
 
     Parameters
     ----------
@@ -203,6 +205,12 @@ def _put(staging: _Staging, places: Places, manifest: Manifest) -> None:
             check_rows(url, manifest.databases[name])
             if name == "registry":
                 move_artifacts(url, manifest.artifact_root, places.artifact_root)
+    # The databases on a server are those of the backup by now, and it takes no more than a moment: whoever stops it then is late.
+    with unstoppable():
+        _move(staging)
+
+
+def _move(staging: _Staging) -> None:
     with _undone_on_error() as renamed:
         moves = list(staging.moves())
         for waiting, place in moves:

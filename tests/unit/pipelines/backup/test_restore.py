@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -184,6 +185,35 @@ def test_an_interrupted_move_leaves_everything_as_it_was_and_is_no_error_of_ours
     with pytest.raises(KeyboardInterrupt):
         restore_backup(target, archive, overwrite=True)
     assert files(target.home) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("which", [1, 6, 12])
+def test_who_stops_it_among_the_moves_is_late(
+    archive: Path, target: Places, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, which: int
+) -> None:
+    """Between a move and the note that it was made, as Python would have it: it could not be moved back."""
+    filled(target.home, "two")
+    moved, rename = [], Path.rename
+
+    def then_stopped(self: Path, to: Path) -> Path:
+        there = rename(self, to)
+        moved.append(to)
+        if len(moved) == which:
+            signal.raise_signal(number)
+        return there
+
+    monkeypatch.setattr(Path, "rename", then_stopped)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        restore_backup(target, archive, overwrite=True)
+        assert signal.getsignal(number) is signal.default_int_handler, "afterwards it can be stopped again"
+    except KeyboardInterrupt:
+        pytest.fail("it was stopped among the moves")
+    finally:
+        signal.signal(number, before)
+    assert rows(target.store, "predictions") == ["one"]
+    assert not [path for path in target.home.parent.rglob(".*") if ".before-" in path.name or ".restore-" in path.name]
 
 
 def test_it_is_unpacked_beside_its_place_and_not_in_the_temporary_folder_of_the_system(
