@@ -16,6 +16,7 @@ from prefect.states import Crashed
 
 from churn.config.settings import Settings, load_settings
 from pipelines.console import warn
+from pipelines.deployment_names import MONITOR, SCORE, TRAIN
 from pipelines.environment import prepare_environment
 from pipelines.flows.events import RETRAIN_EVENT
 from pipelines.flows.monitor import monitor_flow
@@ -25,7 +26,6 @@ from pipelines.flows.score import score_flow
 from pipelines.flows.train import train_flow
 from pipelines.flows.train_failure import record_failure
 
-TRAIN, MONITOR, SCORE = "train/retrain", "monitor/run", "score/nightly"
 WAIT_SECONDS = 0.5
 
 
@@ -36,7 +36,7 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
     """
     one_at_a_time = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     retrain = train_flow.to_deployment(
-        name="retrain",
+        name=_name(TRAIN),
         description="Train a challenger; it becomes champion if it passes the gate.",
         schedules=[Cron(settings.retrain_cron, timezone="UTC", parameters={"trigger": "schedule"}, slug="cron")],
         triggers=[
@@ -50,7 +50,7 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
         tags=["churn"],
     )
     monitor = monitor_flow.to_deployment(
-        name="run",
+        name=_name(MONITOR),
         description="Judge what is new: drift, performance, and what to do about it.",
         schedules=[Interval(timedelta(seconds=settings.monitor_interval_seconds), slug="interval")],
         concurrency_limit=one_at_a_time,
@@ -59,7 +59,7 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
     made = [retrain, monitor]
     if settings.score_input:
         nightly = score_flow.to_deployment(
-            name="nightly",
+            name=_name(SCORE),
             description="Score the customers of CHURN_SCORE_INPUT and log the answers.",
             schedules=[Cron(settings.score_cron, timezone="UTC", slug="cron")],
             concurrency_limit=one_at_a_time,
@@ -68,6 +68,10 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
         made.append(nightly)
     # Prefect types these as awaitable too, for callers inside an event loop.
     return [cast(RunnerDeployment, deployment) for deployment in made]
+
+
+def _name(of_deployment: str) -> str:
+    return of_deployment.partition("/")[2]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -81,6 +81,15 @@ class Champion:
     identity: str
     reference: Reference
     segmenter: Segmenter | None
+
+
+class MonitoringReport(TypedDict):
+    """Whether there was something to judge that no other run judged, and why the policy decided what; then which run it was."""
+
+    judged: bool
+    reason: str
+    action: NotRequired[str]
+    run_id: NotRequired[str]
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5, retry_condition_fn=may_pass)
@@ -178,7 +187,7 @@ def send_request(store: Store, model_name: str, decision: Decision) -> None:
     on_crashed=[record_failure, note_end],
     log_prints=True,
 )
-def monitor_flow(pictures: bool = True) -> dict[str, Any]:
+def monitor_flow(pictures: bool = True) -> MonitoringReport:
     """Judge everything that is new since the last run.
 
     Parameters
@@ -217,7 +226,7 @@ def monitor_flow(pictures: bool = True) -> dict[str, Any]:
     return {"judged": new, "action": run.decision.action, "reason": run.decision.reason, "run_id": run.result.run_id}
 
 
-def monitor_once(warn: Callable[[str], None] = logger.warning) -> dict[str, Any]:
+def monitor_once(warn: Callable[[str], None] = logger.warning) -> MonitoringReport:
     """Run the flow once in this process, and return its result.
 
     Parameters
@@ -227,8 +236,7 @@ def monitor_once(warn: Callable[[str], None] = logger.warning) -> dict[str, Any]
 
     Returns
     -------
-    dict
-        As of `monitor_flow`.
+    MonitoringReport
     """
-    result: dict[str, Any] = run_here(monitor_flow, warn)
+    result: MonitoringReport = run_here(monitor_flow, warn)
     return result

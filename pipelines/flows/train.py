@@ -51,7 +51,7 @@ from pipelines.flows.foreground import run_here
 from pipelines.flows.run_results import note_end
 from pipelines.flows.serving_check import check_serving
 from pipelines.flows.train_failure import record_failure
-from pipelines.flows.training_record import gate_evidence, git_commit, run_files, run_tags
+from pipelines.flows.training_record import TrainingReport, TrainingResult, gate_evidence, git_commit, run_files, run_tags
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def conclude(
     decision: GateDecision,
     training: str = "",
     baseline: str | None = ANY_CHAMPION,
-) -> dict[str, Any]:
+) -> TrainingResult:
     """Promote the challenger if it passed, and record the result of the training.
 
     Nothing says "promoted" before it is true. A process that dies on the way leaves the gate's decision, at most an open intent,
@@ -212,7 +212,7 @@ def train_flow(
     wait: bool = False,
     curves: bool = False,
     form: str | None = None,
-) -> dict[str, Any] | State[Any]:
+) -> TrainingReport | State[Any]:
     """Train a challenger on the data and the labelled traffic; it becomes champion if it passes the gate.
 
     One at a time trains, on whichever host. Another is cancelled, since the first sees what it would see; or it waits.
@@ -269,7 +269,7 @@ def train_flow(
 
 def train_once(
     trigger: str, *, data: Path | None = None, warn: Callable[[str], None] = logger.warning, **options: Any
-) -> dict[str, Any]:
+) -> TrainingReport:
     """Run the flow once, and return its result; see `train_flow`.
 
     Parameters
@@ -285,8 +285,7 @@ def train_once(
 
     Returns
     -------
-    dict
-        Version, whether it was promoted, and why.
+    TrainingReport
 
     Raises
     ------
@@ -295,6 +294,6 @@ def train_once(
         what became true.
     """
     try:
-        return cast(dict[str, Any], run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, **options))
+        return cast(TrainingReport, run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, **options))
     except CancelledRun as cancelled:
         raise ChurnError(str(cancelled)) from cancelled

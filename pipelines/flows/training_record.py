@@ -1,9 +1,9 @@
-"""What a training leaves in its MLflow run: pictures, tables, tags, the checkout's commit; and the gate's evidence."""
+"""What a training leaves: pictures, tables, tags and the commit in its MLflow run; the gate's evidence; what it returns."""
 
 from __future__ import annotations
 
 import subprocess
-from typing import Any
+from typing import Any, TypedDict
 
 from churn.config.params import Params
 from churn.contract import Contract
@@ -21,6 +21,22 @@ from churn.segments.pictures import draw_segments
 
 # A repository on a network drive may stand still, and no training waits for a note.
 GIT_SECONDS = 10
+
+
+class TrainingResult(TypedDict):
+    """The version that a training registered, whether it is champion, why, and its metrics by name."""
+
+    version: str
+    promoted: bool
+    reason: str
+    metrics: dict[str, float]
+
+
+class TrainingReport(TrainingResult):
+    """The result; what was cleaned up after trainings that were killed; and what the search left out, in sentences."""
+
+    cleared: list[str]
+    reduced: list[str]
 
 
 def git_commit() -> str:

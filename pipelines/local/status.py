@@ -19,6 +19,7 @@ from churn.config.urls import shown
 from churn.errors import ChurnError
 from churn.store.records import Decision, DecisionKind
 from churn.store.store import Store
+from pipelines.deployment_names import TRAIN
 from pipelines.environment import prefect_api
 from pipelines.local.status_facts import (
     DecisionFacts,
@@ -35,8 +36,6 @@ TIMEOUT_SECONDS = 3.0
 MAX_COUNTED = 10_000_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
-# One process comes for the runs of all flows, and Prefect notes of each deployment when that was.
-RUNNER_SERVES = "train/retrain"
 KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, DecisionKind.ROLLBACK, DecisionKind.RETRAIN)
 
 
@@ -192,9 +191,10 @@ def _model(client: httpx2.Client, service: str) -> ModelFacts | None:
 
 def _runner(client: httpx2.Client, prefect: str) -> Part:
     """Tell whether a runner asks Prefect for the flows' runs: it listens nowhere, and without it nothing trains or monitors."""
+    # One process comes for the runs of all flows, and Prefect notes of each deployment when that was.
     problem = ""
     try:
-        answer = _get(client, f"{prefect}/deployments/name/{RUNNER_SERVES}", with_key=False)
+        answer = _get(client, f"{prefect}/deployments/name/{TRAIN}", with_key=False)
     except (httpx2.HTTPError, httpx2.InvalidURL):
         problem = "not known while prefect does not answer"
     else:

@@ -20,6 +20,7 @@ from churn.errors import ChurnError, InputError
 from churn.file_lock import try_lock
 from pipelines.backup.running import UP_LOCK
 from pipelines.console import console, warn
+from pipelines.deployment_names import MONITOR, TRAIN
 from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
 from pipelines.local.ports import is_free
 from pipelines.local.supervisor import Program, Supervisor
@@ -102,7 +103,7 @@ def _deployed(settings: Settings, since: datetime) -> bool:
     """Return whether a runner has asked for runs of each deployment: what Prefect's database says may be the last runner's."""
     with closing(http.client.HTTPConnection("127.0.0.1", settings.prefect_port, timeout=5)) as connection:
         try:
-            for name in ("train/retrain", "monitor/run"):
+            for name in (TRAIN, MONITOR):
                 connection.request("GET", f"/api/deployments/name/{name}")
                 answer = connection.getresponse()
                 known = json.loads(answer.read())

@@ -14,8 +14,9 @@ import pytest
 from churn.config.settings import load_settings
 from churn.errors import InputError
 from churn.store.store import Store
+from pipelines.deployment_names import MONITOR, SCORE, TRAIN
 from pipelines.flows import score as module
-from pipelines.flows.deployments import SCORE, make_deployments
+from pipelines.flows.deployments import make_deployments
 from tests.integration.files_to_score import customers, make_scorer
 
 
@@ -80,8 +81,8 @@ def test_a_day_is_one_of_utc_and_that_of_the_schedule(
 
 def test_it_is_deployed_where_an_input_is_named(night: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_SCORE_CRON", "30 4 * * *")
-    *_, nightly = make_deployments(load_settings())
-    assert f"{nightly.flow_name}/{nightly.name}" == SCORE
+    *others, nightly = make_deployments(load_settings())
+    assert [f"{one.flow_name}/{one.name}" for one in (*others, nightly)] == [TRAIN, MONITOR, SCORE]
     assert [(one.schedule.cron, one.schedule.timezone) for one in nightly.schedules] == [("30 4 * * *", "UTC")]
     assert nightly.concurrency_limit == 1 or nightly.concurrency_options is not None
     monkeypatch.delenv("CHURN_SCORE_INPUT")
