@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -121,3 +123,14 @@ async def test_rows_that_the_store_refuses_do_not_keep_the_others_in_the_spool(
     assert b"refused" in (tmp_path / "spool" / "refused.bad").read_bytes()
     assert metrics.registry.get_sample_value("churn_log_refused_total") == 1
     await log.close()
+
+
+async def test_a_replayer_that_is_stopped_has_ended_and_may_start_again() -> None:
+    adopted: list[int] = []
+    sink: Any = SimpleNamespace(adopt=lambda: adopted.append(1), destination="store")
+    writer: Any = SimpleNamespace(current=None)
+    one = replayer.SpoolReplayer(sink, writer, 1.0)
+    for _ in range(2):
+        one.start()
+        assert one.stop(), "who closes the log waits for it no longer, and drains by itself"
+    assert adopted == [1, 1]
