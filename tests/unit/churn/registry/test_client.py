@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from churn.config.settings import Settings
 from churn.errors import InputError, NoModel, RegistryError
-from churn.registry.client import Client
+from churn.registry.client import HTTP_LIMITS, Client
 
 
 @pytest.fixture
@@ -25,6 +26,20 @@ def test_it_is_made_once_and_mlflow_s_own_functions_ask_the_same_registry(client
     assert (mlflow.get_tracking_uri(), mlflow.get_registry_uri()) == (client.uri, client.uri)
     assert client.settings.home.is_dir()
     assert (client.name, client.uri) == (client.settings.model_name, client.settings.tracking_uri)
+
+
+@pytest.mark.parametrize("given", [None, "7"])
+def test_a_registry_that_does_not_answer_is_not_waited_for_as_long_as_mlflow_would(
+    remote: Client, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    for name in HTTP_LIMITS:
+        monkeypatch.setenv(name, given or "")
+        if given is None:
+            monkeypatch.delenv(name)
+    assert remote.mlflow is not None
+    assert {name: os.environ[name] for name in HTTP_LIMITS} == {name: given or value for name, value in HTTP_LIMITS.items()}, (
+        "what the user has set stays"
+    )
 
 
 def test_only_a_file_is_local(client: Client, remote: Client) -> None:
