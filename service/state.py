@@ -71,7 +71,7 @@ class ServiceState:
     def rules_with_value(self) -> ColumnRules:
         """The rules for a campaign's customers: what they are worth is read too, and other columns are left aside."""
         contract = self.contract.with_value
-        return ColumnRules(contract, request_model(contract), ignore_unknown=True)
+        return ColumnRules(contract, request_model(contract), ignore_unknown=True, refuse_misspelled=True)
 
     @cached_property
     def page(self) -> Page:

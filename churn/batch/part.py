@@ -21,9 +21,9 @@ from churn.batch.ordered import in_order
 from churn.batch.pieces import Piece, ReadPiece
 from churn.batch.plan import Part, Terms
 from churn.batch.readers.reader import open_part
+from churn.data.csv_chunks import why_unreadable
 from churn.data.unchanged import Stamp, check_unchanged
 from churn.errors import ChurnError, InputError
-from churn.one_line import one_line
 
 _UNREADABLE = (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError)
 
@@ -142,7 +142,7 @@ def _reading(source: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise InputError(f"{source}: not readable ({one_line(error, 200)})") from error
+        raise InputError(f"{source}: not readable ({why_unreadable(error, source)})") from error
 
 
 def _readable(pieces: Iterator[ReadPiece], source: Path, before: Stamp) -> Iterator[ReadPiece]:

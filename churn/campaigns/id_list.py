@@ -52,7 +52,7 @@ def read_id_list(path: Path, contract: Contract) -> list[str]:
     for number, line in lines[1:]:
         cells = _cells(line, separator)
         if len(cells) != len(header):
-            raise InputError(f"{_where(path, number)}{len(header)} fields are expected, as the header has, not {len(cells)}")
+            raise InputError(f"{_where(path, number)}must have {len(header)} fields, as the header has, not {len(cells)}")
         found.append(require_id(cells[place], _where(path, number)))
     return found
 

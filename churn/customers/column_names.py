@@ -72,6 +72,10 @@ class ColumnNames:
         near = self.nearest(name) if suggest else None
         return f"unknown field; did you mean `{near}`?" if near else "unknown field"
 
+    def same_but_for_form(self, name: str) -> str | None:
+        """Return the contract's name that an unknown one spells with other capitals, blanks or marks: "Customer_ID" is one."""
+        return self._plain.get(_plain(name[:_COMPARED_CHARACTERS]))
+
     def nearest(self, name: str) -> str | None:
         """Return the contract's name that is most like an unknown one, if any is like it."""
         near = get_close_matches(_plain(name[:_COMPARED_CHARACTERS]), self._plain, n=1, cutoff=_LIKENESS)

@@ -18,8 +18,8 @@ MAX_ID_LENGTH = 128
 LOOKED_AT_ONCE = 8_192
 # Control characters: PostgreSQL stores no NUL, a line break breaks logs and CSV files. Half a surrogate pair is no text.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-# Longer than any text that means a missing value, and without what else would have to be looked at.
-_USUAL = re.compile(r"[A-Za-z0-9_:@/-]{5,128}")
+# Longer than any text that means a missing value, and without what else would have to be looked at; no word holds a digit.
+_USUAL = re.compile(r"(?=[^0-9]{0,127}[0-9])[A-Za-z0-9_:@/-]{5,128}")
 # How a data frame or a CSV file writes a whole number that met a gap.
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,15})\.0")
 # What a spreadsheet leaves of an id: a long number is rounded (1.23457E+12, and so are its neighbours), a formula failed (#REF!).
@@ -28,6 +28,14 @@ _IS_ROUNDED = "is rounded, as spreadsheets write long numbers; format the column
 _IS_FAILED = "is what a spreadsheet writes for a formula that failed; mend it there"
 # Texts that stand for nobody. (Whether `-` or `?` mean that a feature is missing, the contract says.)
 NOBODY_TEXTS = MISSING_TEXTS | {"n/a", "n.a.", "#n/a", "<na>", "\\n", "-", "--", "---", "?", "??"}
+# What a spreadsheet calls the line below a table. Its sums would be the first to be called.
+_SUMS = ("sum", "sums", "summe", "gesamt", "gesamtsumme", "zwischensumme", "somme")
+SUM_WORDS = frozenset(
+    (*_SUMS, "total", "totals", "grand total", "subtotal", "sub-total", "sub total", "totale", "totaal", "totaux")
+)
+# Some of each of these words.
+_IN_SUM_WORDS = ("tota", "sum", "som", "gesamt")
+_IS_SUM = "is what a line of sums below a table is called, and no customer; leave that line out"
 # From here on, a float has lost digits, and no integer of a data frame or of a request can be larger than 64 bits.
 _INEXACT, _LOWEST, _HIGHEST = 2.0**53, -(2**63), 2**64 - 1
 _WANTED = "must be a text or a whole number"
@@ -44,7 +52,8 @@ def read_id(cell: Any) -> str | None:
     ------
     ValueError
         With the rule that the id breaks: a boolean or a fraction names nobody; a text has at most 128 characters, none of them a
-        control character, and is no id that a spreadsheet rounded (`1.23457E+12`) or could not work out (`#REF!`).
+        control character, and is no id that a spreadsheet rounded (`1.23457E+12`) or could not work out (`#REF!`), and not what
+        it calls a line of sums (`Total`).
 
     Examples
     --------
@@ -114,6 +123,8 @@ def _read_text(text: str) -> str | None:
         raise ValueError(_IS_ROUNDED)
     if _FAILED.fullmatch(text):
         raise ValueError(_IS_FAILED)
+    if names_sums(text):
+        raise ValueError(_IS_SUM)
     if _FORBIDDEN.search(text):
         raise ValueError("must not contain control characters")
     return str(int(text[:-2])) if text.endswith(".0") and _WHOLE.fullmatch(text) else text
@@ -129,7 +140,19 @@ def is_plain_id(text: str) -> bool:
         and text[-2:] != ".0"
         and not may_be_damaged(text)
         and text.lower() not in NOBODY_TEXTS
+        and not names_sums(text)
     )
+
+
+def names_sums(text: str) -> bool:
+    """Tell whether a text is what a line of sums below a table is called.
+
+    Examples
+    --------
+    >>> names_sums("Grand Total:"), names_sums("Total-1")
+    (True, False)
+    """
+    return text.rstrip(": ").lower() in SUM_WORDS
 
 
 def may_be_damaged(text: str) -> bool:
@@ -191,10 +214,14 @@ def _all_plain(cells: Sequence[Any]) -> bool:
     joined = f"|{'|'.join(named)}|"
     if not joined.isprintable() or " |" in joined or "| " in joined or ".0|" in joined:
         return False
-    if "|#" in joined or "E+" in joined or "e+" in joined:
+    if "|#" in joined or "E+" in joined or "e+" in joined or _some_sums(joined.lower(), named):
         return False
     longest = max(map(len, NOBODY_TEXTS))
     return min(lengths) > longest or NOBODY_TEXTS.isdisjoint(text.lower() for text in named if len(text) <= longest)
+
+
+def _some_sums(lowered: str, named: Sequence[str]) -> bool:
+    return any(part in lowered for part in _IN_SUM_WORDS) and any(map(names_sums, named))
 
 
 # The blanks around it are taken away first, line breaks among them.

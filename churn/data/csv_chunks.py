@@ -7,13 +7,18 @@ the same rules here: no NUL bytes, quotes as RFC 4180 has them, no more columns 
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from churn.errors import ContractError, Problem
+from churn.one_line import one_line
 
 CHUNK_BYTES = 2 * 2**20
 # No row of a customer is that long: perhaps a quote is not closed.
@@ -23,6 +28,7 @@ MAX_FIELD = 131_072
 # No contract has so many.
 MAX_COLUMNS = 10_000
 _QUOTE, _LINE_FEED, _RETURN = b'"\n\r'
+_PACKED = b"\x1f\x8b"
 _NUL = "holds a NUL byte, as binary files and UTF-16 do"
 # What Python's reader calls it, and what to do about it.
 _RULES = (
@@ -166,6 +172,46 @@ def csv_rule(error: Exception) -> str:
     'a quote is opened and not closed'
     """
     return next((rule for said, rule in _RULES if said in str(error)), str(error))
+
+
+def why_unreadable(error: Exception, path: Path) -> str:
+    """Return why a file of CSV cannot be read, in words, and what to do.
+
+    Parameters
+    ----------
+    error : Exception
+        Of whoever read it.
+    path : Path
+        The file: which line is not in UTF-8 is looked for in it.
+
+    Returns
+    -------
+    str
+    """
+    if "straddling" in str(error):
+        return f"a line is longer than {MAX_ROW_BYTES >> 20} MiB; is a quote not closed?"
+    if "Empty CSV" in str(error):
+        return "it is empty, or a header only"
+    if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+        line = _undecodable_line(path)
+        where = f"letters of line {line:,}" if line else "of its letters"
+        return (
+            f"some {where} are not in UTF-8, as Windows programs write them; save it as “CSV UTF-8”, or, if it is in "
+            "windows-1252: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+        )
+    return one_line(error, 200)
+
+
+def _undecodable_line(path: Path) -> int | None:
+    with suppress(OSError, EOFError, zlib.error), path.open("rb") as plain:
+        packed = plain.read(len(_PACKED)) == _PACKED
+        plain.seek(0)
+        for number, line in enumerate(gzip.GzipFile(fileobj=plain) if packed else plain, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return None
 
 
 def _has_long_line(text: bytes) -> bool:

@@ -20,8 +20,8 @@ import pyarrow.parquet
 
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.column_names import first_repeated
-from churn.customers.csv_header import header_problem, is_note, separator_of
-from churn.data.csv_chunks import Irregular, check_columns, chunks, strict_rows
+from churn.customers.csv_header import header_problem, is_note, lines_below, separator_of
+from churn.data.csv_chunks import Irregular, check_columns, chunks, strict_rows, why_unreadable
 from churn.data.file_kind import file_kind, is_parquet, parquet_files
 from churn.data.unchanged import check_unchanged, stamp_of
 from churn.errors import ContractError, InputError, Problem
@@ -36,7 +36,7 @@ BYTES_A_CELL = 8
 SHOWN_BYTES = 100
 INSPECTED_ROWS = 64 * 2**10
 # Where the header and the line after it are looked for, among empty ones.
-INSPECTED_LINES, TITLE_LINES = 1_000, 20
+INSPECTED_LINES = 1_000
 _TOO_MUCH = f"it unpacks to more than {MAX_UNPACKED_TIMES} times its size, as no table does"
 
 
@@ -106,7 +106,7 @@ def _read_folder(folder: Path) -> pa.Table:
         # (What is null in all rows of one file has no type there.)
         return pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException as error:
-        raise InputError(f"{folder}: its files do not have the same columns ({_why(error)})") from error
+        raise InputError(f"{folder}: its files do not have the same columns ({one_line(error, 200)})") from error
 
 
 def _read_file(path: Path) -> pa.Table:
@@ -115,7 +115,7 @@ def _read_file(path: Path) -> pa.Table:
         table = _read_parquet(path) if parquet else _read_csv(path)
     except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
         kind = "Parquet" if parquet else "CSV text in UTF-8"
-        raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
+        raise InputError(f"{path}: not readable as {kind} ({why_unreadable(error, path)})") from error
     check_unchanged(path, before)
     return table
 
@@ -138,8 +138,7 @@ def _read_csv(path: Path) -> pa.Table:
         if is_note(names):
             skipped, names = reader.line_num, next(lines, [])
         with suppress(csv.Error):  # of a huge field, which pyarrow may read
-            # Below a title there may be more lines of one field: a date, who made it.
-            following = next((line for line in islice(lines, TITLE_LINES) if len(line) > 1), [])
+            following = (lines_below(lines) or [[]])[-1]
     check_columns(names)
     check_header(path, names, following)
     packed = file_kind(path) == "gzip"
@@ -268,16 +267,3 @@ def _open(path: Path) -> Any:
 def open_text(path: Path) -> Any:
     """Open a CSV file, zipped or not, as text in UTF-8, with or without a byte order mark."""
     return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
-
-
-def _why(error: Exception) -> str:
-    if "straddling" in str(error):
-        return f"a line is longer than {MAX_LINE_LENGTH >> 20} MiB; is a quote not closed?"
-    if "Empty CSV" in str(error):
-        return "it is empty, or a header only"
-    if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
-        return (
-            "some of its letters are not in UTF-8, as Windows programs write them; save it as “CSV UTF-8”, or, if it is in "
-            "windows-1252: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
-        )
-    return one_line(error, 200)

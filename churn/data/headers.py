@@ -35,7 +35,7 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     Raises
     ------
     ContractError
-        If a needed column is missing, or any is there twice.
+        If a needed column is missing, any is there twice, or any is there in another spelling only.
     """
     if repeated := first_repeated(names):
         raise ContractError(source, [Problem("the file has two columns of this name", column=repeated)])
@@ -43,12 +43,16 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     # A suggestion each way: a column that is missing may be there under a name that is nearly right.
     unknown = list(islice((name for name in names if known.find(name) is None), SUGGESTIONS))
     similar = {near: name for name in unknown if (near := known.nearest(name))}
+    # What differs in capitals or blanks alone is meant, needed or not: without ids nobody would be left alone who is to be.
+    misspelled = {meant: name for name in names if known.find(name) is None and (meant := known.same_but_for_form(name))}
     problems: list[Problem] = []
     found: dict[str, str] = {}
     target = contract.target
     spellings: dict[str, tuple[str, ...]] = {column.name: (column.source, column.name) for column in contract.columns}
     spellings |= {target.column: (target.source, target.column)}
     id_name = id_name_of(contract)
+    if CUSTOMER_ID in misspelled:
+        misspelled[id_name] = misspelled[CUSTOMER_ID]
     spellings[id_name] = tuple(dict.fromkeys((*known.id_spellings, CUSTOMER_ID)))
     # One walk over the file's names: both they and the contract's may be ten thousand.
     given_as: dict[str, list[str]] = {}
@@ -59,8 +63,9 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
         present = [given for spelling in stripped for given in given_as.get(spelling, ())]
         if present:
             found[name] = present[0]
-        elif name in needed:
-            hint = f"; is it {similar[name]!r}?" if name in similar else ""
+        elif name in needed or name in misspelled:
+            near = misspelled.get(name, similar.get(name))
+            hint = "" if near is None else f"; is it {near!r}?"
             problems.append(Problem(f"column is missing (in the source: {either[0]!r}){hint}", column=name))
         if len(present) > 1:
             problems.append(Problem(f"column {given_twice(present[0], present[1])}", column=name))

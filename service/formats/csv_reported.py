@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
-from churn.customers.csv_header import first_named, header_problem, separator_of
+from churn.customers.csv_header import first_named, header_problem, lines_below, separator_of
 from churn.data.csv_chunks import csv_rule
 from service.formats.csv_rows import bounded_lines, decoded, named_fields, without_nameless
 from service.formats.json_text import refuse
@@ -49,12 +50,13 @@ def csv_items(
     try:
         header = [one.strip() for one in first_named(lines)]
         named = named_fields(header)
-        _check(header[:named], fields)
-        for row in filter(None, lines):
+        below = lines_below(lines)
+        _check(header[:named], below[-1] if below else [], fields)
+        for row in filter(None, chain(below, lines)):
             if rows >= max_rows:
                 raise TooLarge(f"At most {max_rows} {name} in one request.")
             if len(row) != len(header):
-                refuse(f"{name}.{rows}", f"{len(header)} fields are expected, as the header has")
+                refuse(f"{name}.{rows}", f"must have {len(header)} fields, as the header has, not {len(row)}")
             kept = without_nameless(row, named, f"{name}.{rows}")
             if [cell.strip() for cell in kept] == header[:named]:
                 # (As where files are put one below the other: else a customer would be called `customer_id`.)
@@ -67,8 +69,8 @@ def csv_items(
         refuse(name, "must have at least 1 item, not 0")
 
 
-def _check(header: list[str], fields: Collection[str]) -> None:
-    if problem := header_problem(header):
+def _check(header: list[str], below: Sequence[str], fields: Collection[str]) -> None:
+    if problem := header_problem(header, below):
         refuse("header", problem)
     if len(set(header)) < len(header):
         refuse("header", "names a column twice")

@@ -11,7 +11,6 @@ from churn.data.foreign_files import AS_CSV, START_BYTES, foreign_file
 from service.formats.json_text import refuse
 
 PIECE_CHARACTERS = 64 * 1024
-NOT_UTF_8 = f"must be UTF-8, and some of its letters are not, as Windows programs write them; {AS_CSV}"
 
 
 def decoded(body: bytes | memoryview) -> str:
@@ -32,14 +31,17 @@ def decoded(body: bytes | memoryview) -> str:
         If it is something else: what is known by its first bytes is named, with what to do.
     """
     start = bytes(body[:START_BYTES])
+    if start.startswith(b"\x1f\x8b"):
+        refuse("body", "is packed by gzip; say so with the header Content-Encoding: gzip, or unpack it")
     if start.startswith(b"PK\x03\x04"):
         refuse("body", f"is an Excel workbook or another ZIP archive; {AS_CSV}")
     if (what := foreign_file(start)) is not None:
         refuse("body", f"is {what}")
     try:
         text = bytes(body).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        refuse("body", NOT_UTF_8)
+    except UnicodeDecodeError as error:
+        line = bytes(body[: error.start]).count(b"\n") + 1
+        refuse("body", f"must be UTF-8, and some letters of line {line} are not, as Windows programs write them; {AS_CSV}")
     if "\0" in text:
         refuse("body", "must not contain NUL characters")
     return text

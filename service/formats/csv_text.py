@@ -9,7 +9,7 @@ from typing import Any
 
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.csv_header import first_named, header_problem, separator_of
+from churn.customers.csv_header import first_named, header_problem, lines_below, separator_of
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import Table
 from churn.data.csv_chunks import MAX_COLUMNS, csv_rule
@@ -46,14 +46,14 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
     try:
         header = [name.strip() for name in first_named(lines)]
         _check_columns(len(header))  # (the first line may be a note for Excel)
-        first = next(filter(None, lines), [])
-        if problem := header_problem(header, first):
+        below = lines_below(lines)
+        if problem := header_problem(header, below[-1] if below else []):
             refuse("header", problem)
         named = len(header) if rules.ignore_unknown else named_fields(header)
         read = {name: header.index(given) for name, given in rules.columns_of(header[:named], "header").items()}
-        if not first:
+        if not below:
             check_rows(0, max_rows)
-        rows = _rows(chain([first], lines), max_rows, len(header), named, tuple(read.values()))
+        rows = _rows(chain(below, lines), max_rows, len(header), named, tuple(read.values()))
         return rules.validate_tables(_table(part, tuple(read), rules) for part in batched(rows))
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {csv_rule(error)}")
@@ -86,7 +86,7 @@ def _rows(lines: Iterable[list[str]], max_rows: int, fields: int, named: int, re
         if not row:
             continue
         if len(row) != fields:
-            refuse(f"rows.{rows}", f"{fields} fields are expected, as the header has")
+            refuse(f"rows.{rows}", f"must have {fields} fields, as the header has, not {len(row)}")
         if named < fields:
             without_nameless(row, named, f"rows.{rows}")
         rows += 1

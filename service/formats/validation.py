@@ -37,11 +37,20 @@ class ColumnRules(CustomerRules):
         The request model.
     ignore_unknown : bool
         Whether columns that the contract does not know are left aside with a warning in the log, as MLflow's protocol has it.
+    refuse_misspelled : bool
+        Whether of these such are refused whose names differ from a known one, which is not there, in capitals or blanks alone.
     """
 
-    def __init__(self, contract: Contract, customer: type[CustomerBase], *, ignore_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        customer: type[CustomerBase],
+        *,
+        ignore_unknown: bool = False,
+        refuse_misspelled: bool = False,
+    ) -> None:
         super().__init__(contract, customer)
-        self.ignore_unknown = ignore_unknown
+        self.ignore_unknown, self.refuse_misspelled = ignore_unknown, refuse_misspelled
 
     def ignoring_unknown(self) -> Self:
         """Return the same rules for a protocol that ignores unknown columns."""
@@ -79,7 +88,7 @@ class ColumnRules(CustomerRules):
                 continue
             if meaning is None:
                 foreign += 1
-                if self.ignore_unknown:
+                if self.ignore_unknown and not (self.refuse_misspelled and self._is_misspelled(name, names)):
                     unknown += [name] if foreign <= MAX_NAMED_COLUMNS else []
                     continue
             problems += 1
@@ -94,6 +103,10 @@ class ColumnRules(CustomerRules):
             self.warn_ignored(unknown, foreign)
         raise_problems(wrong, problems)
         return found
+
+    def _is_misspelled(self, name: Any, names: Sequence[Any]) -> bool:
+        meant = self.names.same_but_for_form(name) if isinstance(name, str) else None
+        return meant is not None and not any(isinstance(one, str) and self.names.find(one) == meant for one in names)
 
     def warn_ignored(self, unknown: Sequence[Any], count: int) -> None:
         """Log that columns were ignored.

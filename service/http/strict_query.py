@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from service.http.errors import LISTED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 from service.http.openapi import problems
+
+_PLAIN = re.compile("-?[0-9]+")
+
+
+def _plain(number: Any) -> Any:
+    if isinstance(number, str) and _PLAIN.fullmatch(number) is None:
+        raise PydanticCustomError("int_parsing", "must be a whole number, in digits")
+    return number
+
+
+# A whole number of a query: digits and nothing else. (As Python reads them, `1_0`, `+1`, `1.0` and ` 1` would be numbers, too.)
+QueryInt = Annotated[int, BeforeValidator(_plain)]
 
 
 class StrictRoute(APIRoute):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 
 from service.authorization import require
 from service.http.openapi import problems
-from service.http.strict_query import StrictRoute
+from service.http.strict_query import QueryInt, StrictRoute
 from service.schemas.native import FailuresAnswer
 from service.state import State
 from service.threads import run_in_thread
@@ -18,7 +18,7 @@ router = APIRouter(route_class=StrictRoute, tags=["operations"], dependencies=[D
 
 @router.get("/admin/failures", responses=problems(401, 403, 422))
 async def show_failures(
-    state: State, limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
+    state: State, limit: Annotated[QueryInt, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
 ) -> FailuresAnswer:
     """Return the newest rejected requests of all workers: when, which route, and which rules were broken; never a value."""
     found: list[dict[str, Any]] = await run_in_thread(state.rejected_requests.newest, limit)

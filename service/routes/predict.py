@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
-from service.http.strict_query import StrictRoute
+from service.http.strict_query import QueryInt, StrictRoute
 from service.prediction import Extras
 from service.schemas.native import PredictionAnswer
 from service.state import State
@@ -24,7 +24,9 @@ MAX_REASONS = 1_000
 async def predict(
     request: Request,
     state: State,
-    reasons: Annotated[int | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")] = None,
+    reasons: Annotated[
+        QueryInt | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")
+    ] = None,
     segment: Annotated[bool, Query(description="Whether to name the customer's segment.")] = False,
 ) -> Response:
     """Score one customer. The prediction is in the log before it is sent."""

@@ -28,7 +28,7 @@ from churn.customers.arrow_buffers import floats, from_texts
 from churn.customers.cell_rule import MISSING_TEXTS
 from churn.customers.cells import Cells
 from churn.customers.column_names import CUSTOMER_ID
-from churn.customers.csv_header import first_named
+from churn.customers.csv_header import first_named, lines_below
 from churn.customers.customer_id import read_ids
 from churn.customers.from_arrow import read_cells
 from churn.customers.from_csv import read_texts
@@ -94,7 +94,7 @@ def _read_header(part: Part, file: Any, separator: str) -> tuple[list[str], int]
             raise InputError(f"{part.path}: is empty")
         check_columns(header)
         end, line = used, reader.line_num + 1
-        check_header(part.name, header, next(filter(None, reader), []))
+        check_header(part.name, header, (lines_below(reader) or [[]])[-1])
     file.seek(end)
     return header, line
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from churn.customers.arrow_buffers import from_texts
 from churn.customers.cells import Doubt, json_value
-from churn.customers.customer_id import MAX_ID_LENGTH, NOBODY_TEXTS, read_ids
+from churn.customers.customer_id import MAX_ID_LENGTH, NOBODY_TEXTS, SUM_WORDS, names_sums, read_ids
 from churn.customers.from_arrow import is_text
 
 _LAST_CONTROL, _DELETE = 0x1F, 0x7F
 _BLANK, _POINT, _ZERO, _NINE = b" .09"
 _PLUS, _LOWER_E, _TO_LOWER, _HASH = ord("+"), ord("e"), 0x20, ord("#")
 _LONGEST_NOBODY = max(map(len, NOBODY_TEXTS))
+_SUMS_BEGIN = np.array(sorted({ord(word[0]) for word in SUM_WORDS}), np.uint8)
 
 
 def read_id_column(column: Any) -> tuple[Any, Doubt | None]:
@@ -70,7 +71,7 @@ def _all_plain(ids: Any) -> bool:
         there = np.flatnonzero(lengths)
         starts, ends, lengths = starts[there], ends[there], lengths[there]
     first, last = read[starts], read[ends - 1]
-    if _odd_end(first) or _odd_end(last) or _some_damage(within, first):
+    if _odd_end(first) or _odd_end(last) or _some_damage(within, first) or _some_sums(read, starts, ends):
         return False
     zeros = np.flatnonzero(last == _ZERO)  # 415.0
     if zeros.size and bool((read[ends[zeros] - 2] == _POINT).any()):
@@ -90,6 +91,13 @@ def _some_damage(read: NDArray[np.uint8], first: NDArray[np.uint8]) -> bool:
     """Tell whether `customer_id.may_be_damaged` is true of some text."""
     pluses = np.flatnonzero(read[1:] == _PLUS)
     return bool((read[pluses] | _TO_LOWER == _LOWER_E).any()) or bool((first == _HASH).any())
+
+
+def _some_sums(read: NDArray[np.uint8], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> bool:
+    """Tell whether `customer_id.names_sums` is true of some text; most end in a digit, which none of these words does."""
+    rows = np.flatnonzero(read[ends - 1] > _NINE)
+    rows = rows[np.isin(read[starts[rows]] | _TO_LOWER, _SUMS_BEGIN)]
+    return any(names_sums(bytes(read[starts[row] : ends[row]]).decode("utf-8", "replace")) for row in rows)
 
 
 def _odd_end(read: NDArray[np.uint8]) -> bool:

@@ -41,8 +41,8 @@ def test_however_a_list_is_written_it_names_the_same_customers(tmp_path: Path, c
     [
         ("c1;2026-03-01\nc2;2026-03-02\n", "more than one column, and none that is called customer_id"),
         ("Kunde,Datum\nc1,2026-03-01\n", "more than one column"),
-        ("customer_id,why\nc1,moved, he says\n", "line 2: 2 fields are expected, as the header has, not 3"),
-        ('customer_id,why\nc1,"moved\nhe says"\n', "line 2: 2 fields are expected"),
+        ("customer_id,why\nc1,moved, he says\n", "line 2: must have 2 fields, as the header has, not 3"),
+        ('customer_id,why\nc1,"moved\nhe says"\n', "line 2: must have 2 fields"),
         ("customer_id,why\n,moved\n", "line 2: which customer"),
         ("c1\n1.23457E+12\n", "line 2: customer id '1.23457E.12' is rounded"),
         ("c1\nc\t2\nc3\n", "line 2: .* must not contain control characters"),

@@ -22,6 +22,7 @@ from churn.customers.customer_id import id_schema, is_plain_id, read_id, read_id
         ("NA", None),
         *((text, None) for text in ("N/A", "#N/A", "-", "--", "?", "n.a.", "<NA>", r"\N")),
         *((text, text) for text in ("1E5", "12E+05", "E+1", "1E+5", "#1", "#ab!", "-1", "a-", "+491701234567")),
+        *((text, text) for text in ("Total-1", "total7", "Summer", "a total", "Sumi")),
         (Decimal(415), "415"),
         (Decimal("1E+3"), "1000"),
         (Decimal("NaN"), None),
@@ -47,12 +48,13 @@ def test_an_id_is_stored_as_its_text(cell: Any, stored: str | None) -> None:
         "\ud800",
         float("inf"),
         *("1.23457E+12", "1,23457E+12", "8e+15", "-1E+10", " 1E+100 "),
+        *("Total", "TOTAL:", " Grand Total ", "Sub-Total", "Summe", "sum"),
         *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#BEZUG!", "#¡REF!"),
         *map(Decimal, ("1.5", "Infinity", "-Infinity", "1E+400")),
     ],
 )
 def test_what_names_nobody_is_refused(cell: Any) -> None:
-    with pytest.raises(ValueError, match=r"must|too large|spreadsheet"):
+    with pytest.raises(ValueError, match=r"must|too large|spreadsheet|line of sums"):
         read_id(cell)
     doubtful = read_ids(["a", cell])[1]
     assert doubtful is not None
@@ -71,6 +73,9 @@ def test_what_names_nobody_is_refused(cell: Any) -> None:
         "1.5",
         "1E+12",
         "#REF!",
+        "Total",
+        "totals",
+        "gesamtsumme",
         "-",
         "n/a",
         " a",

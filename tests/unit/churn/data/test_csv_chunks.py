@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from churn.data import csv_chunks
-from churn.data.csv_chunks import Chunk, Irregular, chunks
+from churn.data.csv_chunks import Chunk, Irregular, chunks, why_unreadable
 
 REGULAR = b'a,b\r\n"x, y",2\n\n"say ""hi""",3\n,\n"",""\n4,"5"'
 
@@ -82,3 +85,10 @@ def test_it_begins_where_the_file_stands_and_nothing_is_no_chunk() -> None:
     assert cut(b"a\nx\ry\n", start=2, line=2) == [Irregular(2, 2)]
     assert cut(b"") == []
     assert (csv_chunks.CHUNK_BYTES, csv_chunks.MAX_ROW_BYTES) == (2 * 2**20, 4 * 2**20)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    (tmp_path / "in.csv").write_bytes(pack("State\nKS\nZürich\n".encode("cp1252")))
+    error = UnicodeDecodeError("utf-8", b"", 0, 1, "")
+    assert why_unreadable(error, tmp_path / "in.csv").startswith("some letters of line 3 are not in UTF-8")

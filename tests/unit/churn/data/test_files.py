@@ -127,7 +127,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 def test_a_quote_that_is_not_closed_makes_a_line_longer_than_any_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LINE_LENGTH", 2**20)
     path = write(tmp_path, 'a,b\n1,"' + "x" * (2**20 + 10) + "\n")
-    assert "a line is longer than 1 MiB; is a quote not closed?" in refused(path)
+    assert "a line is longer than 4 MiB; is a quote not closed?" in refused(path)
 
 
 def test_lines_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

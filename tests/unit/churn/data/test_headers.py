@@ -61,3 +61,15 @@ def test_only_the_first_ten_unknown_names_are_compared() -> None:
     assert "is it" not in missing.rule
     (missing,) = problems([*strangers[:9], "Day Minute"], needed=("day_minutes",))
     assert "is it" in missing.rule
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("DAY MINUTES", "day_minutes"), ("\ufeffphone_no", "phone"), ("Phone  No", "phone"), ("Customer_ID", "phone")],
+)
+def test_what_differs_in_capitals_or_blanks_alone_is_not_left_aside(given: str, meant: str) -> None:
+    (problem,) = problems(["plan", given], NAMED)
+    assert problem.column == meant
+    assert f"is it {given!r}?" in problem.rule
+    source = {"day_minutes": "Day Minutes", "phone": "Phone No"}[meant]
+    assert find(["plan", given, source], NAMED)[meant] == source

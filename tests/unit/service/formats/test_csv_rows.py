@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import random
 import tracemalloc
 from io import StringIO
@@ -54,10 +55,11 @@ def test_a_long_line_takes_no_more_than_itself_and_short_ones_before_it_are_foun
 @pytest.mark.parametrize(
     ("body", "words"),
     [
+        (gzip.compress(b"state\nKS\n"), "is packed by gzip; say so with the header Content-Encoding: gzip, or unpack it"),
         ("state\nKS\n".encode("utf-16"), "is text in UTF-16, as Excel's “Unicode Text” is; save it as CSV in UTF-8, with commas"),
         (
             "state\nZürich\n".encode("cp1252"),
-            "must be UTF-8, and some of its letters are not, as Windows programs write them; save it as",
+            "must be UTF-8, and some letters of line 2 are not, as Windows programs write them; save it as",
         ),
         (b"PK\x03\x04xl/workbook", "is an Excel workbook or another ZIP archive; save it as CSV in UTF-8"),
         (b"state\nK\0S\n", "must not contain NUL characters"),

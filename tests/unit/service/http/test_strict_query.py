@@ -121,3 +121,14 @@ async def test_many_are_not_all_repeated(asking: httpx2.AsyncClient) -> None:
     listed = found.json()["errors"]
     assert len(listed) == 100
     assert max(len(one["field"]) for one in listed) == 200
+
+
+@pytest.mark.parametrize("number", ["1_0", "%2B1", "1.0", "%201", "1%0A", "1e1", "0x1", "%D9%A1", ""])
+@pytest.mark.parametrize("path", ["/predict?reasons=", "/admin/failures?limit="])
+async def test_a_number_is_digits_and_nothing_else(asking: httpx2.AsyncClient, path: str, number: str) -> None:
+    method = "GET" if path.startswith("/admin") else "POST"
+    response = await asking.request(method, path + number, json=CUSTOMER, headers=key_for(path))
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"] == [{"field": path[:-1].partition("?")[2], "problem": "must be a whole number, in digits"}]
+    response = await asking.request(method, f"{path}07", json=CUSTOMER, headers=key_for(path))
+    assert response.status_code == 200, response.text

@@ -106,3 +106,15 @@ async def test_other_columns_are_left_aside_and_formulas_are_none(client: httpx2
     (one,) = said["candidates"]
     assert one["customer_id"] == "=1+1"
     assert next(csv.reader([one["line"]]))[0] == "'=1+1"
+
+
+async def test_what_is_spelled_otherwise_is_not_left_aside(client: httpx2.AsyncClient) -> None:
+    """Whoever is ranked without the minutes that the file has gets another place."""
+    body = "customer_id,state,Total Day Minutes,note\na,KS,400,x\n"
+    response = await client.post("/campaign/candidates", content=body, headers=CSV)
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"field": "header.Total Day Minutes", "problem": "unknown field; did you mean `total_day_minutes`?"}
+    ]
+    twice = body.replace("note", "total_day_minutes").replace("x", "20")
+    assert (await client.post("/campaign/candidates", content=twice, headers=CSV)).status_code == 200

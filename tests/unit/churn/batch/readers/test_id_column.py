@@ -14,7 +14,28 @@ from churn.batch.readers.id_column import _all_plain, read_id_column
 from churn.customers.customer_id import read_ids
 
 odd = ["", " c-1", "c-1 ", "415.0", "0", ".0", "10", "NA", "none", "nanna", "a\nb", "a\x7f", "é", "\u3000c", "c\u3000", "x" * 129]
-odd += ["-", "--", "?", "n/a", "#N/A", r"\N", "<NA>", "#REF!", "#1", "1.5E+12", "1e+20", "E+", "+", "e", "+1", "c-0001"]
+odd += [
+    "-",
+    "--",
+    "?",
+    "n/a",
+    "#N/A",
+    r"\N",
+    "<NA>",
+    "#REF!",
+    "#1",
+    "1.5E+12",
+    "1e+20",
+    "E+",
+    "+",
+    "e",
+    "+1",
+    "c-0001",
+    "Total",
+    "sum",
+    "Grand Total:",
+    "Totals7",
+]
 ids = st.lists(st.one_of(st.none(), st.sampled_from(odd), st.text("ab01. -é+E#!?/n", max_size=6)), max_size=6)
 
 
@@ -30,7 +51,17 @@ def test_a_column_is_read_as_its_cells_are(values: list[Any], start: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "usual", [["c-000001", "17"], ["c-000001", None], ["abcdef", "99"], [None, None], [], ["7", "007"], ["+49170", "x#-01"]]
+    "usual",
+    [
+        ["c-000001", "17"],
+        ["c-000001", None],
+        ["abcdef", "99"],
+        [None, None],
+        [],
+        ["7", "007"],
+        ["+49170", "x#-01"],
+        ["total-7", "sumitra"],
+    ],
 )
 def test_usual_ids_need_no_second_look(usual: list[str | None]) -> None:
     assert _all_plain(pa.array(usual, pa.string()))
