@@ -103,6 +103,10 @@ def test_too_few_outcomes_are_not_judged() -> None:
     assert judge(draw(40, 3)) == {}
     certain = draw(1500, 3).assign(churn_probability=1e-5)
     assert judge(certain) == {}
+    # Of 100 who leave with 1 % the variance is .99: too little.
+    for rows, judged in ((100, 0), (102, 1)):
+        rare = draw(rows, 3).assign(churn_probability=0.01)
+        assert len(judge_slices(BASELINES[:1], rare, np.ones((rows, 1), dtype=np.bool_), 50, 0.01)) == judged
 
 
 def test_a_worse_order_of_the_same_customers_is_told_as_log_loss() -> None:
