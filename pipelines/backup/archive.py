@@ -71,6 +71,12 @@ class Manifest(BaseModel):
     parts: dict[str, Part]
 
 
+class _AnyFormat(BaseModel):
+    """Of a manifest of whatever version: what it says to be."""
+
+    format: int = FORMAT
+
+
 class _Hashed:
     """A file that notes what was read of it."""
 
@@ -211,13 +217,16 @@ def _check_name(member: tarfile.TarInfo, found: dict[str, Part]) -> None:
 def _manifest(content: IO[bytes], size: int) -> Manifest:
     if size > MAX_MANIFEST_BYTES:
         raise InputError("the archive is not to be trusted: its manifest is too large")
+    text = content.read()
     try:
-        manifest = Manifest.model_validate_json(content.read())
+        # First, as another format has other fields.
+        if (known := _AnyFormat.model_validate_json(text).format) != FORMAT:
+            raise InputError(
+                f"the backup has format {known}, this churn reads {FORMAT}: restore it with the version that made it"
+            )
+        return Manifest.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"the backup's manifest cannot be read: {error.errors()[0]['msg']}") from error
-    if manifest.format != FORMAT:
-        raise InputError(f"the backup has format {manifest.format}, and this version reads {FORMAT}")
-    return manifest
 
 
 def _write(content: IO[bytes], path: Path) -> Part:

@@ -98,6 +98,13 @@ def test_a_changed_archive_is_refused_and_nothing_is_touched(archive: Path, tmp_
     assert content(target.home) == {"store.db": b"", "models/kept": b"kept"}
 
 
+def test_another_format_is_named_whatever_else_its_manifest_holds(archive: Path, tmp_path: Path) -> None:
+    newer = b'{"format": 2, "moment": "2026-11-29T10:00:00Z", "chunks": []}'
+    change(archive, lambda members: [*members[:-1], (members[-1][0], newer)])
+    with pytest.raises(InputError, match="has format 2, this churn reads 1"):
+        restore_backup(small(tmp_path / "home"), archive)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 def test_an_archive_that_is_cut_short_is_refused(archive: Path, tmp_path: Path, share: float) -> None:
     data = archive.read_bytes()
