@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -38,6 +39,8 @@ DRAIN_SECONDS = 1.0
 FINISH_SECONDS = 30
 # A worker that does not answer its parent for so long is replaced.
 HEALTHCHECK_SECONDS = 30
+# Each connection is an open file. Below so many, clients of a busy day may be cut off; more than these are of no use.
+FEW_OPEN_FILES, MAX_OPEN_FILES = 4_096, 65_536
 logger = logging.getLogger(__name__)
 
 
@@ -81,6 +84,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         timeout_worker_healthcheck=HEALTHCHECK_SECONDS,
         log_config=log_config(settings.log_format, settings.log_level),
     )
+    allow_many_connections()
     try:
         if workers == 1:
             uvicorn.Server(config).run()
@@ -93,6 +97,25 @@ def run(settings: Settings, workers: int = 1) -> None:
         # uvicorn has logged why. The exit codes are those of `churn`.
         if stop.code:
             raise ChurnError(f"the service could not start on {settings.host}:{settings.port}") from stop
+
+
+def allow_many_connections() -> None:
+    """Raise how many files may be open as far as the system allows it; warn where that is little.
+
+    The usual limit is 1,024. Who connects beyond it is cut off by the event loop, and nothing is logged.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(ValueError, OSError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    if soft != resource.RLIM_INFINITY and soft < FEW_OPEN_FILES:
+        logger.warning(
+            "only %d files may be open, and each connection is one: more clients at once are cut off without a word; "
+            "raise the hard limit (ulimit -Hn, LimitNOFILE=, --ulimit nofile=)",
+            soft,
+        )
 
 
 def check_settings(settings: Settings, workers: int = 1) -> None:

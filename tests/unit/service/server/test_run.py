@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import service.app
 from churn.errors import InputError
 from service.server import run as module
-from service.server.run import check_settings, run, served_app, shared_metrics
+from service.server.run import allow_many_connections, check_settings, run, served_app, shared_metrics
 from tests.unit.service.fakes import KEYS, make_settings
 
 
@@ -64,3 +65,26 @@ def test_what_reads_arrow_and_parquet_needs_no_pandas() -> None:
     script += "print(sorted({'pandas', 'pyarrow.parquet'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout == "system\n['pyarrow.parquet']\n"
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "asked", "warned"),
+    [
+        (1_024, 524_288, 65_536, False),
+        (1_024, resource.RLIM_INFINITY, 65_536, False),
+        (1_024, 20_000, 20_000, False),
+        (1_024, 1_024, None, True),
+        (1_024, 2_048, 2_048, True),
+        (100_000, 100_000, None, False),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None, False),
+    ],
+)
+def test_as_many_files_may_be_open_as_the_system_allows(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, soft: int, hard: int, asked: int | None, warned: bool
+) -> None:
+    wanted: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: wanted.append(limits))
+    allow_many_connections()
+    assert wanted == ([] if asked is None else [(asked, hard)])
+    assert [record.getMessage().startswith(f"only {asked or soft} files") for record in caplog.records] == [True] * warned
