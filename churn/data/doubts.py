@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from churn.customers.cell_rule import MIN_SPREAD
@@ -11,6 +13,8 @@ from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.data.telling import MIN_ROWS, leavers_given_away, nearly_tells_outcome, rows_told_wrong
 
+# A number is a linear function of another if it is so but for rounding, of floats; of fewer values it may be by chance.
+MAX_RESIDUAL, MIN_VALUES = 1e-9, 3
 # Levels of fewer customers say nothing of whoever else has them.
 LEVEL_ROWS = 20
 
@@ -48,8 +52,15 @@ def doubts(dataset: Dataset) -> list[str]:
                 f"{name}: its values differ by less than a ten-millionth of their size, from which nothing is learned; subtract "
                 "what they have in common or, if it is an id, give it role: ignored in the contract"
             )
-    for first, name in _repeated(dataset.features.drop(columns=dataset.uninformative)):
+    informative = dataset.features.drop(columns=dataset.uninformative)
+    repeated = _repeated(informative)
+    for first, name in repeated:
         found.append(f"{name}: the same as {first} in every row; reasons are shared out between both: give one role: ignored")
+    for first, name, slope in _rescaled(informative.drop(columns=[name for _, name in repeated])):
+        found.append(
+            f"{name}: {slope:g} times {first}, but for a constant, in every row; reasons are shared out between both: give one "
+            "role: ignored"
+        )
     return found
 
 
@@ -91,6 +102,32 @@ def _rounded_away(values: pd.Series) -> bool:
         return False
     low, high = values.min(), values.max()
     return bool(low < high and high - low <= MIN_SPREAD * max(abs(low), abs(high)))
+
+
+def _rescaled(features: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
+    """Give each number that is an exact linear function of an earlier one: that one, itself, and the slope (of cents: 100)."""
+    if len(features) < MIN_ROWS:
+        return
+    earlier: dict[bytes, list[str]] = {}
+    for name, values in features.items():
+        if not pd.api.types.is_numeric_dtype(values):
+            continue
+        if values.iloc[:MIN_ROWS].nunique() < MIN_VALUES and values.nunique() < MIN_VALUES:
+            continue
+        # Which rows are missing, and which has the least and the most, are the same for both, but for the sign.
+        ends = sorted((int(values.argmin()), int(values.argmax())))
+        alike = earlier.setdefault(hashlib.blake2b(values.isna().to_numpy().tobytes() + repr(ends).encode()).digest(), [])
+        known = values.dropna().to_numpy(dtype=np.float64)
+        for first in alike:
+            others = features[first].dropna().to_numpy(dtype=np.float64)
+            low, high = int(others.argmin()), int(others.argmax())
+            slope = (known[high] - known[low]) / (others[high] - others[low])
+            reach = MAX_RESIDUAL * (known.max() - known.min())
+            if (np.abs(known - known[low] - slope * (others - others[low])) <= reach).all():
+                yield first, str(name), float(slope)
+                break
+        else:
+            alike.append(str(name))
 
 
 def _repeated(features: pd.DataFrame) -> list[tuple[str, str]]:

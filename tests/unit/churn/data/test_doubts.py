@@ -111,6 +111,19 @@ def test_numbers_whose_differences_are_rounded_away_are_named() -> None:
     assert said(1.7e9 + np.arange(400) * 86_400.0) == [], "moments in seconds differ enough"
 
 
+@pytest.mark.parametrize(("slope", "constant"), [(100.0, 0.0), (-1.0, 2_026.0), (0.1, 7.0)])
+@pytest.mark.parametrize("decimals", [0, 2])
+def test_a_number_that_is_another_in_other_units_is_named(slope: float, constant: float, decimals: int) -> None:
+    fee = pd.Series(np.round(50 + 20 * NOISE, decimals)).where(np.arange(400) % 7 > 0)
+    features = pd.DataFrame({"fee": fee, "between": np.arange(400.0) % 7, "again": slope * fee + constant})
+    [sentence] = doubts(Dataset(features, pd.Series(LEFT)))
+    assert sentence.startswith(f"again: {slope:g} times fee, but for a constant, in every row")
+    for row, change in ((3, 0.5), (int(fee.notna().idxmax()), np.nan)):
+        other = features.copy()
+        other.loc[row, "again"] += change
+        assert doubts(Dataset(other, pd.Series(LEFT))) == [], "one row differs"
+
+
 @pytest.mark.parametrize("values", [NOISE, np.where(NOISE > 0, "much", None)], ids=["number", "text"])
 def test_a_column_that_says_the_same_as_another_is_named(values: Any) -> None:
     features = pd.DataFrame({"first": values, "between": np.arange(400.0) % 7, "again": values})
