@@ -33,6 +33,8 @@ _SUMS = ("sum", "sums", "summe", "gesamt", "gesamtsumme", "zwischensumme", "somm
 SUM_WORDS = frozenset(
     (*_SUMS, "total", "totals", "grand total", "subtotal", "sub-total", "sub total", "totale", "totaal", "totaux")
 )
+# With a colon and a blank.
+_LONGEST_SUM = max(map(len, SUM_WORDS)) + 2
 # Some of each of these words.
 _IN_SUM_WORDS = ("tota", "sum", "som", "gesamt")
 _IS_SUM = "is what a line of sums below a table is called, and no customer; leave that line out"
@@ -152,7 +154,7 @@ def names_sums(text: str) -> bool:
     >>> names_sums("Grand Total:"), names_sums("Total-1")
     (True, False)
     """
-    return text.rstrip(": ").lower() in SUM_WORDS
+    return len(text) <= _LONGEST_SUM and text.rstrip(": ").lower() in SUM_WORDS
 
 
 def may_be_damaged(text: str) -> bool:
@@ -214,13 +216,16 @@ def _all_plain(cells: Sequence[Any]) -> bool:
     joined = f"|{'|'.join(named)}|"
     if not joined.isprintable() or " |" in joined or "| " in joined or ".0|" in joined:
         return False
-    if "|#" in joined or "E+" in joined or "e+" in joined or _some_sums(joined.lower(), named):
+    if "|#" in joined or "E+" in joined or "e+" in joined or _some_sums(joined, lengths, named):
         return False
     longest = max(map(len, NOBODY_TEXTS))
     return min(lengths) > longest or NOBODY_TEXTS.isdisjoint(text.lower() for text in named if len(text) <= longest)
 
 
-def _some_sums(lowered: str, named: Sequence[str]) -> bool:
+def _some_sums(joined: str, lengths: set[int], named: Sequence[str]) -> bool:
+    if min(lengths) > _LONGEST_SUM:
+        return False
+    lowered = joined.lower()
     return any(part in lowered for part in _IN_SUM_WORDS) and any(map(names_sums, named))
 
 

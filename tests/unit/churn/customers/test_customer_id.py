@@ -76,6 +76,7 @@ def test_what_names_nobody_is_refused(cell: Any) -> None:
         "Total",
         "totals",
         "gesamtsumme",
+        "total::::::::::::",
         "-",
         "n/a",
         " a",
