@@ -15,6 +15,8 @@ from churn.simulation import marginals, shift
 from pipelines.backup import archive
 from service.schemas import reported
 
+# What a backup of another version says of its format is read before its other fields are.
+READ_BEFORE = {"_AnyFormat"}
 MODULES = (contract, number_format, params, customer, marginals, shift, archive, reported)
 
 
@@ -26,6 +28,8 @@ def models_of(module: ModuleType) -> list[type[BaseModel]]:
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_an_unknown_field_is_refused(module: ModuleType) -> None:
     for model in models_of(module):
+        if model.__name__ in READ_BEFORE:
+            continue
         with pytest.raises(ValidationError) as refused:
             model.model_validate({"misspelled": 1})
         found = {(error["type"], error["loc"]) for error in refused.value.errors()}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.config.params import EvaluationParams, Params, ProfitParams
+from churn.config.params import EvaluationParams, Params, ProfitParams, SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.curves import POINTS, calibration_curve, curves_of
@@ -17,7 +17,8 @@ from churn.evaluation.profit import profits
 from churn.evaluation.report import Evaluation, assess, sliced_by
 from churn.evaluation.scorecard import evaluate, expected_calibration_error
 
-PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9))
+BANDS = {"account_length": [50.0, 100.0, 150.0], "acount_length": [50.0]}
+PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9, slices=SliceParams(bands=BANDS)))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_it_holds_the_scores_their_intervals_and_the_slices(known: Labelled, pro
     assert (found.confidence, found.currency) == (0.9, "USD")
     assert {"account_length", "area_code", "international_plan", "voice_mail_plan"} <= set(found.slices["column"])
     assert set(found.gaps["column"]) <= set(found.slices["column"])
-    assert any(note.startswith("tenure:") for note in found.notes)
+    assert any(note.startswith("acount_length:") for note in found.notes)
 
 
 def test_the_same_input_gives_the_same_report(
