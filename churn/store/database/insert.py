@@ -23,6 +23,6 @@ def insert_into(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Ins
     --------
     >>> table = sa.Table("seen", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
     >>> print(insert_into("sqlite", table).on_conflict_do_nothing())
-    INSERT INTO seen (id) VALUES (:id) ON CONFLICT DO NOTHING
+    INSERT INTO seen (id) VALUES (?) ON CONFLICT DO NOTHING
     """
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
