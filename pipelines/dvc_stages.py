@@ -56,7 +56,7 @@ def split() -> None:
 
 @app.command()
 def train() -> None:
-    """build/split/train.parquet → build/model/{pipeline.skops,model.json,tuning.csv}."""
+    """build/split/train.parquet → build/model/{pipeline.skops,evaluated.skops,model.json,tuning.csv}."""
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     known, held = _read("train"), _read("holdout")
@@ -66,6 +66,7 @@ def train() -> None:
     trained = fit(parts, contract, params, name=settings.model_name, trigger="dvc", pretraining=pretraining)
     folder = _folder("model")
     (folder / "pipeline.skops").write_bytes(dump_pipeline(trained.model.pipeline))
+    (folder / "evaluated.skops").write_bytes(dump_pipeline(trained.model.judged.pipeline))
     # What is the same whenever and wherever it is made: no time, no commit, and no score of the holdout yet.
     info = trained.model.info.model_dump(
         mode="json", exclude={"trained_at", "git_commit", "version", "run_id", "metrics", "segments"}
@@ -84,7 +85,7 @@ def evaluate() -> None:
     contract, params = load_contract(settings.contract), load_params(settings.params)
     held = _read("holdout")
     info = json.loads((BUILD / "model" / "model.json").read_text())
-    pipeline = skops.io.load(BUILD / "model" / "pipeline.skops", trusted=TRUSTED_TYPES)
+    pipeline = skops.io.load(BUILD / "model" / "evaluated.skops", trusted=TRUSTED_TYPES)
     model = Model(pipeline, ModelInfo.model_validate(info | {"trained_at": 0}))
     y, p = held.outcome.to_numpy(), model.predict_probability(held.features)
     found = assess(held, p, model.info.threshold, contract, params)

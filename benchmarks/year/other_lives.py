@@ -7,7 +7,7 @@ import resource
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -221,7 +221,7 @@ class Company:
     def _register(self, trained: Trained) -> tuple[Model, Reference]:
         self.versions += 1
         info = trained.model.info.model_copy(update={"version": str(self.versions)})
-        return Model(trained.model.pipeline, info), Reference.of(trained.reference, self.contract)
+        return replace(trained.model, info=info), Reference.of(trained.reference, self.contract)
 
 
 def run_life(name: str, seed: int, customers: int, rise: int | None, trainer: Trainer | None = None) -> Lived:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -184,4 +185,4 @@ class Ours(AbstractContextManager["Ours"]):
     def _register(self, trained: Trained) -> tuple[Model, Reference]:
         self._versions += 1
         info = trained.model.info.model_copy(update={"version": str(self._versions)})
-        return Model(trained.model.pipeline, info), Reference.of(trained.reference, self.fixture.contract)
+        return replace(trained.model, info=info), Reference.of(trained.reference, self.fixture.contract)

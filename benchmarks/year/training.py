@@ -16,6 +16,7 @@ from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even, profit_of_churner, profit_of_stayer
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
+from churn.modeling.refit import joined
 from churn.modeling.training import Trained, train
 from churn.modeling.training_set import TrainingSet
 from churn.simulation.life import Month
@@ -109,6 +110,9 @@ class Trainer:
             )
             model = Model(pipeline, info)
             right = (model.predict_probability(holdout.features) >= 0.5) == (holdout.outcome.to_numpy() == 1)
+            # As ours does, once it is known how good it is.
+            everybody = joined(known, holdout)
+            pipeline.fit(everybody.features[columns], everybody.outcome)
             self._fitted[digest] = Fitted(model, known.features, float(right.mean()))
         return self._fitted[digest]
 

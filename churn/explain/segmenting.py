@@ -116,7 +116,7 @@ def add_segments(trained: Trained, held: Labelled, contract: Contract, params: P
         notes = [f"{SLICE}: of {MAX_HELD:,} of the {len(held):,} held out, drawn at random"]
     numbers = Segmenter(sample.attributor, segments).numbers(column_values(drawn.features[model.info.features]))
     levels = pd.Series(pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segments.names), ordered=True))
-    evaluation = sliced_by(trained.evaluation, drawn, model.predict_probability(drawn.features), SLICE, levels, params)
+    evaluation = sliced_by(trained.evaluation, drawn, model.judged.predict_probability(drawn.features), SLICE, levels, params)
     evaluation = replace(evaluation, notes=[*evaluation.notes, *notes])
-    described = Model(model.pipeline, model.info.model_copy(update={"segments": segments}))
+    described = replace(model, info=model.info.model_copy(update={"segments": segments}))
     return replace(trained, model=described, evaluation=evaluation)

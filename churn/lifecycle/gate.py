@@ -81,6 +81,7 @@ def decide(
     Parameters
     ----------
     challenger, champion : Model
+        Each is judged as it was before it was fitted anew on the reserved customers (`Model.judged`).
     fresh : Labelled
         Customers that neither was trained on. Where some have several rows, every check goes by customer.
     params : Params
@@ -97,6 +98,8 @@ def decide(
     -------
     GateDecision
     """
+    # As they were before they learned from the customers who judge them.
+    challenger, champion = challenger.judged, champion and champion.judged
     # A champion that cannot be asked about these customers is none.
     able = champion if champion and set(champion.info.features) <= set(fresh.features.columns) else None
     evidence = _known_beforehand(challenger, champion, fresh, params, contract, serving) | {"baseline": _named(able)}

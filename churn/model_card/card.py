@@ -194,6 +194,9 @@ def _data(info: ModelInfo, contract: Contract | None, churn_rate: float | None, 
         "kind": "**SIMULATED: invented customers**" if info.simulated else "customers of the source, not simulated",
         "customers trained on": f"{info.rows:,}" + (f", of whom {churn_rate:.1%} left" if churn_rate is not None else ""),
         "customers held out": f"{held:,.0f}, of whom {held_rate:.1%} left" if held and held_rate is not None else "",
+        "fitted anew on": f"{info.refitted_on:,} customers, once it was evaluated: those held out, too"
+        if info.refitted_on
+        else "",
         "digest of the training data": code(info.data_digest),
         "digest of the drift reference": code(info.reference_digest),
         "contract": f"`{line(info.contract)}` (digest {code(info.contract_digest)})",
@@ -245,6 +248,11 @@ def _training(info: ModelInfo, params: Params | None, reduced: Sequence[str]) ->
     chosen = facts({name: number(value) for name, value in info.params.items()}) if info.params else UNKNOWN
     if reduced:
         chosen += "\n\nTo train within minutes:\n\n" + "\n".join(f"- {line(said)}" for said in reduced)
+    if info.refitted_on:
+        chosen += (
+            f"\n\nAll scores are of the pipeline that learned from {info.rows:,} customers. What is served is the same one, "
+            f"with the same settings, fitted on {info.refitted_on:,}: those who judged it, too."
+        )
     if params is None:
         return chosen
     what = "Chosen: the mean of the log-odds of" if "member_1" in info.params else "Chosen"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,40 @@ __all__ = ["Model", "ModelInfo", "build_pipeline", "columns_read"]
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline and its description: `info` for programs, `card` (Markdown; empty if it has none) for people."""
+    """A fitted pipeline and its description.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        What is served.
+    info : ModelInfo
+        The description, for programs.
+    card : str
+        For people, in Markdown; empty if it has none.
+    evaluated : sklearn.pipeline.Pipeline or None
+        The same pipeline before it was fitted anew on the reserved customers too (`churn.modeling.refit`). None if it was not, or
+        if nobody is to judge this model.
+    """
 
     pipeline: Pipeline
     info: ModelInfo
     card: str = ""
+    evaluated: Pipeline | None = None
+
+    @property
+    def judged(self) -> Model:
+        """The model before it learned from the reserved customers: whoever judges it by these asks this one.
+
+        Raises
+        ------
+        ValueError
+            If it learned from them, and was loaded without what it was before (`Registry.load_judged` loads both).
+        """
+        if not self.info.refitted_on:
+            return self
+        if self.evaluated is None:
+            raise ValueError(f"version {self.info.version} learned from the reserved customers, and is here only as it is served")
+        return replace(self, pipeline=self.evaluated, info=self.info.model_copy(update={"refitted_on": 0}), evaluated=None)
 
     def predict_probability(self, features: pd.DataFrame) -> np.ndarray:
         """Return the probability of churn.

@@ -28,7 +28,13 @@ class ModelInfo(BaseModel):
         "", description="What the pipeline is: terms, plain, or deep (its reasons are approximate); empty: not known."
     )
     pretrained_on: int = Field(0, ge=0, description="Simulated customers that its network started from.")
-    rows: int = Field(ge=0, description="Customers it was trained on.")
+    rows: int = Field(ge=0, description="Rows it was trained on, before it was fitted anew on the reserved customers too.")
+    refitted_on: int = Field(
+        0, ge=0, description="Rows it was fitted anew on after its evaluation, reserved ones included; 0: it was not."
+    )
+    evaluated_digest: str = Field(
+        "", description="SHA-256 of the artifact that holds it as it was evaluated; empty: no other one."
+    )
     contract: str
     contract_digest: str
     features: list[str] = Field(description="What it reads, in order.")

@@ -21,6 +21,7 @@ from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.modeling.deep.pretraining import pretrain
 from churn.modeling.folds import folds_of
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
+from churn.modeling.refit import refit, reserved_since
 from churn.modeling.search.candidates import OnScore
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training_set import TrainingSet, digest_customers
@@ -35,9 +36,10 @@ class Trained:
     Attributes
     ----------
     model : Model
+        Fitted anew on the reserved customers too, after the evaluation; `model.judged` is what was evaluated.
     tuned : Tuned
     evaluation : Evaluation
-        On customers it was not trained on.
+        Of `model.judged`, on customers it was not trained on.
     reference : pandas.DataFrame, shape (n_train, 3 + n_features)
         The monitor's reference: churn_probability (out-of-fold), churned (0 or 1), served_probability (this model's own), then
         the features. Where customers were acted on, each row once, with its weight before the features, and theirs too: with a
@@ -75,7 +77,7 @@ def train(
     on_score: OnScore | None = None,
     pretraining: Labelled | None = None,
 ) -> Trained:
-    """Tune, fit, choose the threshold, and evaluate on the holdout. The same input gives the same model, bit for bit.
+    """Tune, fit, choose the threshold, evaluate on the holdout, and fit anew on everybody. The same input gives the same model.
 
     Where the newest traffic contradicts what all customers teach, only the newer ones are trained on
     (`churn.modeling.training_window`).
@@ -141,11 +143,14 @@ def train(
         split_rule=training_set.rule,
         reserved=params.split.reserved,
     )
-    model = Model(tuned.served, info)
-    evaluation = assess(held, model.predict_probability(held.features), threshold, contract, params)
+    evaluation = assess(held, Model(tuned.served, info).predict_probability(held.features), threshold, contract, params)
+    served, refitted_on = tuned.served, 0
+    if not (reweighing and reweighing.taken):  # of traffic nothing sensitive is known, by which it could be weighed
+        served, refitted_on = refit(tuned, known, reserved_since(training_set.judges, known), features, form)
+    model = Model(served, info.model_copy(update={"refitted_on": refitted_on}), evaluated=tuned.served if refitted_on else None)
     reference = _make_reference(model, tuned, training_set)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
-    model = Model(tuned.served, info.model_copy(update=found))
+    model = replace(model, info=model.info.model_copy(update=found))
     return Trained(model, tuned, evaluation, reference, known, digest_customers(held), reweighing)
 
 

@@ -46,6 +46,8 @@ class TrainingSet:
         How many of the last rows of `train` are traffic, in the order in which it was asked about.
     standing : Standing or None
         Where customers were acted on: who of the rows stands for how many. None if each stands for itself.
+    reserved : Labelled or None
+        All who judge: the holdout, then the gate's customers of the traffic. None if that is the holdout.
     """
 
     train: Labelled
@@ -58,6 +60,12 @@ class TrainingSet:
     left_out: int = 0
     dated: int = 0
     standing: Standing | None = None
+    reserved: Labelled | None = None
+
+    @property
+    def judges(self) -> Labelled:
+        """Return all customers who judge, of the data and of the traffic; none of them has a row in `train`."""
+        return self.holdout if self.reserved is None else self.reserved
 
     @property
     def digest(self) -> str:
@@ -106,7 +114,7 @@ def _with_traffic(
     """Add labelled traffic to the customers of a file; `here` and `there` say who of each learns and who judges."""
     weight = traffic["weight"].to_numpy(dtype=np.float64) if "weight" in traffic else None
     usable = np.ones(len(traffic), dtype=np.bool_) if weight is None else weight > 0
-    fresh = _fresh_customers(traffic, np.flatnonzero(there.judges & usable), there, weight, contract, gate)
+    fresh, judging = _fresh_customers(traffic, np.flatnonzero(there.judges & usable), there, weight, contract, gate)
     rows = repeated(np.flatnonzero(there.learns & usable), weight)
     learned = _labelled(traffic, contract, there, rows)
     train = of_file.train
@@ -127,6 +135,19 @@ def _with_traffic(
         left_out=len(here.left_out | there.left_out),
         dated=len(learned),
         standing=None if weight is None else Standing.of(traffic[contract.feature_names], weight, there.learns),
+        reserved=None
+        if fresh is None
+        else _all_who_judge(of_file.holdout, fresh, here.customer[here.judges], there.customer[judging]),
+    )
+
+
+def _all_who_judge(holdout: Labelled, fresh: Labelled, held: NDArray[np.int64], judging: NDArray[np.int64]) -> Labelled:
+    """Return the rows of the holdout and of the gate's traffic; `held` and `judging` number their customers in common."""
+    return Labelled(
+        pd.concat([holdout.features, fresh.features], ignore_index=True),
+        pd.concat([holdout.outcome, fresh.outcome], ignore_index=True),
+        customer=customer_numbers(pd.Series(np.concatenate([held, judging]))),
+        asked_at=None if fresh.asked_at is None else join_times(len(holdout), holdout.asked_at, fresh.asked_at),
     )
 
 
@@ -137,15 +158,15 @@ def _fresh_customers(
     weight: NDArray[np.float64] | None,
     contract: Contract,
     gate: GateParams,
-) -> Labelled | None:
-    """Return the newest customers of the traffic who may judge; None if they are too few, or of one outcome only."""
+) -> tuple[Labelled | None, NDArray[np.intp]]:
+    """Return the newest customers of the traffic who may judge, and their rows; None if too few, or of one outcome only."""
     newest = judges[newest_rows(traffic["requested_at"].iloc[judges], traffic["churned"].to_numpy()[judges], gate)]
     rows = repeated(newest, weight)
     fresh = _labelled(traffic, contract, there, rows)
     if weight is not None:
         fresh = replace(fresh, original=rows.astype(np.int64))
     enough = len(newest) >= gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
-    return fresh if enough else None
+    return fresh if enough else None, rows
 
 
 def newest_rows(requested_at: pd.Series, churned: NDArray[np.float64], params: GateParams) -> NDArray[np.intp]:

@@ -22,14 +22,19 @@ from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.pipeline import Pipeline
 
     from churn.modeling.model import Model
 
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
-# What is read of an artifact, at any depth: the rest is not downloaded.
+# The pipeline as it was evaluated, where it was fitted anew since; its digest is in `model.json`.
+EVALUATED_FILE = "evaluated.skops"
+# What a served model is read from, at any depth, and what its digest is of.
 READ_FILES = frozenset({INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE})
+# The rest of an artifact is not downloaded.
+FETCHED_FILES = READ_FILES | {EVALUATED_FILE}
 # Holds the digest of the folder as it was registered.
 SEAL_FILE = "registered.sha256"
 # Of a text in an artifact, and of an unpacked pipeline. Real ones take some hundred kilobytes.
@@ -41,7 +46,7 @@ UNREADABLE = (
 )
 
 
-def load_folder(folder: Path, version: str) -> Model:
+def load_folder(folder: Path, version: str, *, judged: bool = False) -> Model:
     """Load a model from its artifact folder. Nothing is unpickled.
 
     Parameters
@@ -49,6 +54,8 @@ def load_folder(folder: Path, version: str) -> Model:
     folder : pathlib.Path
     version : str
         The version that it is.
+    judged : bool
+        Load it as it was evaluated, too: see `Model.judged`.
 
     Returns
     -------
@@ -59,27 +66,38 @@ def load_folder(folder: Path, version: str) -> Model:
     ModelRefused
         If it cannot be read, holds types that are not trusted, or is too large.
     """
+    from churn.modeling.model import Model
+
+    evaluated = None
+    try:
+        info = ModelInfo.model_validate_json(read_text(folder, INFO_FILE))
+        pipeline = _load_pipeline(_find(folder, PIPELINE_FILE), version)
+        if judged and info.refitted_on:
+            file = _find(folder, EVALUATED_FILE)
+            if hashlib.sha256(file.read_bytes()).hexdigest() != info.evaluated_digest:
+                raise ModelRefused(f"version {version} as it was evaluated is not what was registered: its hash differs")
+            evaluated = _load_pipeline(file, version)
+        card = read_text(folder, CARD_FILE) if any(folder.rglob(CARD_FILE)) else ""
+    except UNREADABLE as error:
+        raise ModelRefused(f"version {version} cannot be loaded: {one_line(error)}") from error
+    info = info.model_copy(update={"version": version})
+    return Model(pipeline, info, number_card(card, info), evaluated)
+
+
+def _load_pipeline(file: Path, version: str) -> Pipeline:
+    """Load a pipeline of trusted types. Raise ModelRefused, or one of `UNREADABLE`."""
     prepare_skops()
     import skops.io
     from sklearn.pipeline import Pipeline
 
-    from churn.modeling.model import Model
-
-    try:
-        info = ModelInfo.model_validate_json(read_text(folder, INFO_FILE))
-        file = _find(folder, PIPELINE_FILE)
-        _refuse_bomb(file)
-        foreign = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
-        if foreign:
-            raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
-        pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
-        card = read_text(folder, CARD_FILE) if any(folder.rglob(CARD_FILE)) else ""
-    except UNREADABLE as error:
-        raise ModelRefused(f"version {version} cannot be loaded: {one_line(error)}") from error
+    _refuse_bomb(file)
+    foreign = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
+    if foreign:
+        raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
+    pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
     if not isinstance(pipeline, Pipeline):
         raise ModelRefused(f"version {version} is no pipeline but a {type(pipeline).__name__}")
-    info = info.model_copy(update={"version": version})
-    return Model(pipeline, info, number_card(card, info))
+    return pipeline
 
 
 def read_reference(folder: Path, version: str) -> pd.DataFrame:

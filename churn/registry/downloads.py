@@ -43,6 +43,12 @@ class Downloads:
         with self._checked_folder(found) as folder:
             return load_folder(folder, str(found.version))
 
+    def load_judged(self, version: str) -> Model:
+        """Load a version also as it was evaluated, for whoever judges it (`Model.judged`). Raises as `load` does."""
+        found = self._versions.find(version)
+        with self._checked_folder(found) as folder:
+            return load_folder(folder, str(found.version), judged=True)
+
     def reference(self, version: str) -> pd.DataFrame:
         """Read what a version was trained on, as in `Trained.reference`. Raises as `load` does."""
         found = self._versions.find(version)

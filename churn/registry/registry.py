@@ -35,6 +35,7 @@ class Registry:
 
         downloads = Downloads(client, versions)
         self.load = downloads.load
+        self.load_judged = downloads.load_judged
         self.reference = downloads.reference
 
         runs = Runs(client, versions, downloads)

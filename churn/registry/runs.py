@@ -17,15 +17,17 @@ from churn.errors import RegistryError
 from churn.model_card.card import number_card, summary_in
 from churn.modeling.model import Model
 from churn.registry.aliases import DIGEST_TAG, TRAINING_TAG
-from churn.registry.artifact import CARD_FILE, INFO_FILE, REFERENCE_FILE, artifact_folder, digest_folder
+from churn.registry.artifact import CARD_FILE, EVALUATED_FILE, INFO_FILE, REFERENCE_FILE, artifact_folder, digest_folder
 from churn.registry.client import Client
 from churn.registry.downloads import Downloads, move_into_place
+from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 from churn.registry.versions import Versions
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
+    from churn.modeling.model_info import ModelInfo
     from churn.modeling.training import Trained
 
 
@@ -71,7 +73,11 @@ class Runs:
             ) as run:
                 run_id = str(run.info.run_id)
                 self._log_run(trained, files)
-                source = self._log_model(trained, Path(folder), run_id, card)
+                info = trained.model.info.model_copy(update={"run_id": run_id})
+                evaluated = None if trained.model.evaluated is None else dump_pipeline(trained.model.evaluated)
+                if evaluated is not None:
+                    info = info.model_copy(update={"evaluated_digest": hashlib.sha256(evaluated).hexdigest()})
+                source = self._log_model(trained, info, Path(folder), card, evaluated)
             with self._downloads.download(source, "(new)") as back:
                 # The digest of what the registry returns: whoever downloads it later can tell whether it is still the same.
                 tags = {**tags, "data_digest": trained.model.info.data_digest, DIGEST_TAG: digest_folder(back)}
@@ -84,8 +90,8 @@ class Runs:
                     f"The whole card: `{CARD_FILE}` in the model's artifacts, `churn model card {number}`, or GET /model/card."
                 )
                 client.update_model_version(self._client.name, number, f"{summary_in(card)}\n\n{where}")
-        info = trained.model.info.model_copy(update={"version": number, "run_id": run_id})
-        return Model(trained.model.pipeline, info, number_card(card, info))
+        info = info.model_copy(update={"version": number})
+        return Model(trained.model.pipeline, info, number_card(card, info), trained.model.evaluated)
 
     def log_comparison(self, title: str, baselines: dict[str, dict[str, float]], files: dict[str, Any]) -> str:
         """Log models that were compared, each as a nested run of one common run, in an experiment of their own.
@@ -182,13 +188,15 @@ class Runs:
         _log_data(trained)
         _log_files(files)
 
-    def _log_model(self, trained: Trained, folder: Path, run_id: str, card: str) -> str:
+    def _log_model(self, trained: Trained, info: ModelInfo, folder: Path, card: str, evaluated: bytes | None) -> str:
         import mlflow.sklearn
 
-        info = trained.model.info.model_copy(update={"run_id": run_id})
         (folder / INFO_FILE).write_text(info.model_dump_json(indent=2))
         trained.reference.to_parquet(folder / REFERENCE_FILE, index=False)
         extra = [folder / INFO_FILE, folder / REFERENCE_FILE]
+        if evaluated is not None:
+            extra.append(folder / EVALUATED_FILE)
+            extra[-1].write_bytes(evaluated)
         if card:
             extra.append(folder / CARD_FILE)
             extra[-1].write_text(card, "utf-8")

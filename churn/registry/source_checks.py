@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from churn.errors import ModelRefused
-from churn.registry.artifact import MLMODEL_FILE, READ_FILES
+from churn.registry.artifact import FETCHED_FILES, MLMODEL_FILE
 
 # An address names only a bucket: endpoint and credentials are those of this process.
 OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfss", "r2"})
@@ -92,7 +92,7 @@ def find_files(listed: Callable[[str | None], Iterable[Entry]], version: str) ->
             raise ModelRefused(f"version {version} has more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB in its artifact")
         if is_folder:
             found += listed(path) if path != CODE_FOLDER else ()
-        elif PurePosixPath(path).name in READ_FILES:
+        elif PurePosixPath(path).name in FETCHED_FILES:
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 raise ModelRefused(f"version {version} has a file outside its artifact: {path!r}")
             wanted.append(path)

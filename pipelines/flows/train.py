@@ -115,7 +115,7 @@ def measure_curves(trained: Trained, params: Params, measure: bool, scheduler: s
 def load_champion(registry: Registry) -> Model | None:
     """Load the model in service, if there is one."""
     try:
-        return registry.load(registry.champion_version())
+        return registry.load_judged(registry.champion_version())
     except NoModel:
         return None
     except ModelRefused as error:

@@ -70,7 +70,7 @@ def run_files(
         By path in the run: figures, frames, and objects that become JSON.
     """
     held, info, found = training_set.holdout, trained.model.info, trained.evaluation
-    probability = trained.model.predict_probability(held.features)
+    probability = trained.model.judged.predict_probability(held.features)
     title = f"Holdout, {len(held)} customers"
     files = {
         "plots/quality.png": draw_quality(held.outcome.to_numpy(), probability, info.threshold, title),

@@ -47,7 +47,7 @@ def diff(
 
     settings = load_settings(data=data) if data else load_settings()
     contract, params, registry = load_contract(settings.contract), load_params(settings.params), open_registry()
-    models = registry.load(first), registry.load(second)
+    models = registry.load_judged(first), registry.load_judged(second)
     check_comparable(*models, contract)  # before a file is read
     source = find_data(settings)
     dataset = read_dataset(source.path, contract, simulated=source.simulated, check_relations=False, once=False)

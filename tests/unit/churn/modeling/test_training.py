@@ -114,9 +114,9 @@ def test_the_imputer_and_the_scaler_saw_the_training_customers_only(
 ) -> None:
     known = assemble(customers, None, contract, PARAMS).train
     x = known.features[contract.numeric_features]
-    assert np.array_equal(trained.model.pipeline["imputer"].statistics_, x.median().to_numpy())
-    assert trained.model.pipeline["scaler"].mean_ == pytest.approx(x.mean().to_numpy(), rel=1e-12)
-    assert trained.model.pipeline["scaler"].n_samples_seen_ == len(known) < 650
+    assert np.array_equal(trained.model.judged.pipeline["imputer"].statistics_, x.median().to_numpy())
+    assert trained.model.judged.pipeline["scaler"].mean_ == pytest.approx(x.mean().to_numpy(), rel=1e-12)
+    assert trained.model.judged.pipeline["scaler"].n_samples_seen_ == len(known) < 650
 
 
 def test_whatever_the_held_out_customers_are_like_the_model_is_the_same(customers: Dataset, contract: Contract) -> None:
@@ -125,7 +125,7 @@ def test_whatever_the_held_out_customers_are_like_the_model_is_the_same(customer
     poisoned = customers.features.copy()
     poisoned.loc[who.judges, contract.numeric_features] = 1e6
     trained, other = fit(named, contract), fit(replace(named, features=poisoned), contract)
-    assert dump_pipeline(other.model.pipeline) == dump_pipeline(trained.model.pipeline)
+    assert dump_pipeline(other.model.judged.pipeline) == dump_pipeline(trained.model.judged.pipeline)
     assert other.model.info.threshold == trained.model.info.threshold
     assert other.holdout != trained.holdout
 
@@ -134,7 +134,7 @@ def test_the_outcomes_of_the_held_out_customers_teach_nothing(trained: Trained, 
     training_set = assemble(customers, None, contract, PARAMS)
     turned = replace(training_set.holdout, outcome=1 - training_set.holdout.outcome)
     other = train(replace(training_set, holdout=turned), contract, PARAMS, name="churn", trigger="test")
-    assert dump_pipeline(other.model.pipeline) == dump_pipeline(trained.model.pipeline)
+    assert dump_pipeline(other.model.judged.pipeline) == dump_pipeline(trained.model.judged.pipeline)
     assert other.model.info.threshold == trained.model.info.threshold
 
 
@@ -148,7 +148,7 @@ def test_the_terms_are_found_among_the_training_customers_only(customers: Datase
     )
     first = train(training_set, contract, TERMS, name="churn", trigger="test")
     other = train(replace(training_set, holdout=strange), contract, TERMS, name="churn", trigger="test")
-    assert dump_pipeline(other.model.pipeline) == dump_pipeline(first.model.pipeline)
+    assert dump_pipeline(other.model.judged.pipeline) == dump_pipeline(first.model.judged.pipeline)
     assert np.array_equal(other.tuned.out_of_fold, first.tuned.out_of_fold)
 
 
@@ -178,9 +178,17 @@ def test_what_is_known_of_the_model_is_true(trained: Trained, customers: Dataset
     assert info.version == ""
 
 
+def test_what_is_served_has_learned_from_everybody(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    everybody, features = customers.features, trained.model.info.features
+    assert trained.model.info.refitted_on == len(everybody) > trained.model.info.rows
+    assert trained.model.pipeline["scaler"].n_samples_seen_ == len(everybody)
+    assert np.array_equal(trained.model.pipeline["imputer"].statistics_, everybody[features].median().to_numpy())
+    assert trained.model.judged.info.refitted_on == 0
+
+
 def test_the_scores_are_those_of_the_holdout(trained: Trained, customers: Dataset, contract: Contract) -> None:
     held = assemble(customers, None, contract, PARAMS).holdout
-    told = assess(held, trained.model.predict_probability(held.features), trained.model.info.threshold, contract, PARAMS)
+    told = assess(held, trained.model.judged.predict_probability(held.features), trained.model.info.threshold, contract, PARAMS)
     assert trained.evaluation.report() == told.report()
     assert trained.holdout == told.card
     assert trained.model.info.metrics == trained.holdout.metrics()
@@ -400,8 +408,8 @@ def test_of_a_mean_an_ordinary_pipeline_is_the_model_and_its_members_are_told(
     monkeypatch.setattr(params_module, "BOOSTED_GRID", [lines | {"features__boosted": [10], "features__leaves": [2, 8]}])
     found = fit(customers, contract, TERMS.model_copy(update={"tuning": TuningParams(folds=2)}))
     assert isinstance(found.tuned.pipeline, MeanOfModels)
-    loaded = skops_io.loads(dump_pipeline(found.model.pipeline), trusted=TRUSTED_TYPES)
-    assert type(loaded) is Pipeline
+    loaded = skops_io.loads(dump_pipeline(found.model.judged.pipeline), trusted=TRUSTED_TYPES)
+    assert type(loaded) is type(skops_io.loads(dump_pipeline(found.model.pipeline), trusted=TRUSTED_TYPES)) is Pipeline
     asked = customers.features[found.model.info.features]
     assert np.array_equal(loaded.predict_proba(asked), found.tuned.pipeline.predict_proba(asked))
     assert {"member_1", "member_2"} <= set(found.model.info.params)

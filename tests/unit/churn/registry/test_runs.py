@@ -69,7 +69,7 @@ class FakeDownloads:
 @pytest.fixture
 def trained() -> Trained:
     made = SimpleNamespace(
-        model=SimpleNamespace(pipeline="the pipeline", info=INFO),
+        model=SimpleNamespace(pipeline="the pipeline", info=INFO, evaluated=None),
         reweighing=SimpleNamespace(metrics=lambda: {"gap": 0.5}),
         evaluation=SimpleNamespace(metrics=lambda prefix: {f"{prefix}roc_auc": 0.9}),
         tuned=SimpleNamespace(score=0.875),
