@@ -126,6 +126,10 @@ def test_the_model_is_the_one_that_was_fitted_and_is_described(run: Any) -> None
     pipeline = skops_io.load(run.folder / "model" / "pipeline.skops", trusted=TRUSTED_TYPES)
     loaded = Model(pipeline, trained.model.info)
     np.testing.assert_array_equal(loaded.predict_probability(features), trained.model.predict_probability(features))
+    evaluated = skops_io.load(run.folder / "model" / "evaluated.skops", trusted=TRUSTED_TYPES)
+    before = trained.model.judged.predict_probability(features)
+    np.testing.assert_array_equal(Model(evaluated, trained.model.info).predict_probability(features), before)
+    assert not np.array_equal(before, trained.model.predict_probability(features))
     info = document(run, "model/model.json")
     assert (info["name"], info["trigger"], info["data_source"]) == ("named", "dvc", "customers.csv")
     assert info["threshold"] == trained.model.info.threshold
@@ -147,7 +151,7 @@ def test_the_search_is_a_table_without_row_numbers(run: Any) -> None:
 
 def test_the_metrics_are_those_of_the_holdout_rounded(run: Any, contract: Contract) -> None:
     features, outcome = held(run)
-    model = run.trained.model
+    model = run.trained.model.judged
     known = dvc_stages.Labelled(features, outcome)
     found = assess(known, model.predict_probability(features), model.info.threshold, contract, run.params)
     metrics = document(run, "metrics.json")

@@ -91,6 +91,40 @@ def test_a_better_challenger_passes_and_a_worse_one_does_not() -> None:
     assert "version 4" in worse.reason
 
 
+def served_as(other: str, model: Model) -> Model:
+    """The model, fitted anew on the reserved customers: served, it says what another column has."""
+    info = model.info.model_copy(update={"refitted_on": 9, "features": [other]})
+    return replace(model, pipeline=Says(), info=info, evaluated=Reads(model.info.features[0]))
+
+
+class Reads:
+    """Stands for a pipeline that reads one column by its name."""
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
+        said = frame[self.column].to_numpy()
+        return np.column_stack([1 - said, said])
+
+
+def test_models_are_judged_as_they_were_before_they_learned_from_those_who_judge() -> None:
+    fresh = judged(1500, 1, new=0.1, old=1.2)
+    fresh.features["cheat"] = np.where(fresh.outcome == 1, 0.99, 0.01)
+
+    def known_before(name: str, column: str, **more: Any) -> Model:
+        told = served_as(column, model(name, **more))
+        return replace(told, info=told.info.model_copy(update={"features": [column, name]}))
+
+    challenger, champion = known_before("new", "cheat"), known_before("old", "cheat", version="3")
+    plain = decide(CHALLENGER, CHAMPION, fresh, GATE, 1)
+    for first, second in ((challenger, CHAMPION), (CHALLENGER, champion), (challenger, champion)):
+        found = decide(first, second, fresh, GATE, 1)
+        assert (found.promote, found.evidence["interval"]) == (plain.promote, plain.evidence["interval"])
+    with pytest.raises(ValueError, match="version 3 learned from the reserved customers, and is here only as it is served"):
+        decide(CHALLENGER, replace(champion, evaluated=None), fresh, GATE, 1)
+
+
 def test_the_same_model_again_does_not_pass() -> None:
     assert not decide(model("new"), model("new", version="1"), judged(500, 1, new=0.3), GATE, 1).promote
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,6 +75,18 @@ def test_the_plain_form_reads_the_numeric_features_and_others_read_all(contract:
     assert columns_read("plain", contract) == contract.numeric_features
     assert columns_read("terms", contract) == columns_read("deep", contract) == contract.feature_names
     assert 0 < len(contract.numeric_features) < len(contract.feature_names)
+
+
+def test_it_is_judged_as_it_was_before_it_learned_from_those_who_judge() -> None:
+    model, frame = fitted(["a", "b"])
+    assert model.judged is model
+    before = build_pipeline(1).fit(frame[["a", "b"]].head(40), (frame["b"].head(40) > 0).astype(int))
+    served = replace(model, info=model.info.model_copy(update={"version": "4", "refitted_on": 90}), evaluated=before)
+    assert np.array_equal(served.judged.predict_probability(frame), before.predict_proba(frame[["a", "b"]])[:, 1])
+    assert served.judged.judged == served.judged
+    assert served.judged.info == served.info.model_copy(update={"refitted_on": 0})
+    with pytest.raises(ValueError, match="version 4 learned from the reserved customers"):
+        _ = replace(served, evaluated=None).judged
 
 
 def test_the_plain_form_says_that_it_reads_numbers() -> None:

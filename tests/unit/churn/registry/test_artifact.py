@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -22,6 +23,7 @@ from churn.errors import ModelRefused
 from churn.modeling.model import Model, ModelInfo, build_pipeline
 from churn.registry.artifact import (
     CARD_FILE,
+    EVALUATED_FILE,
     INFO_FILE,
     PIPELINE_FILE,
     SEAL_FILE,
@@ -86,6 +88,31 @@ def test_a_model_answers_bit_for_bit_as_before(tmp_path: Path) -> None:
 def test_the_files_may_lie_deeper_as_mlflow_lays_them(tmp_path: Path) -> None:
     folder_of(tmp_path / "deep" / "extra_files", dump_pipeline(PIPELINE))
     assert load_folder(tmp_path, "8").info.run_id == "r7"
+
+
+def test_it_is_loaded_as_it_was_evaluated_too_where_it_is_asked_for(tmp_path: Path) -> None:
+    before = dump_pipeline(build_pipeline(1).fit(X[:30], Y[:30]))
+    info = INFO.model_copy(update={"refitted_on": 60, "evaluated_digest": hashlib.sha256(before).hexdigest()})
+    folder = folder_of(tmp_path, dump_pipeline(PIPELINE), info.model_dump_json())
+    served = digest_folder(folder)
+    assert load_folder(folder, "8").evaluated is None
+    with pytest.raises(ModelRefused, match=f"version 8 cannot be loaded: .*{EVALUATED_FILE} is missing"):
+        load_folder(folder, "8", judged=True)
+    (folder / EVALUATED_FILE).write_bytes(before)
+    model = load_folder(folder, "8", judged=True)
+    assert dump_pipeline(model.judged.pipeline) == before != dump_pipeline(model.pipeline)
+    # A release that does not know this file makes the same digest.
+    assert digest_folder(folder) == served
+    (folder / EVALUATED_FILE).write_bytes(dump_pipeline(PIPELINE))
+    with pytest.raises(ModelRefused, match="version 8 as it was evaluated is not what was registered"):
+        load_folder(folder, "8", judged=True)
+    assert load_folder(folder, "8").evaluated is None
+
+
+def test_one_that_was_not_fitted_anew_is_judged_as_it_is(tmp_path: Path) -> None:
+    model = load_folder(folder_of(tmp_path, dump_pipeline(PIPELINE)), "8", judged=True)
+    assert model.evaluated is None
+    assert model.judged is model
 
 
 def test_a_function_of_another_module_is_refused_and_not_run(tmp_path: Path) -> None:

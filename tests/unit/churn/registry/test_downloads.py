@@ -10,6 +10,7 @@ import pytest
 
 from churn.errors import ModelRefused, RegistryError
 from churn.registry.artifact import (
+    EVALUATED_FILE,
     INFO_FILE,
     MLMODEL_FILE,
     PIPELINE_FILE,
@@ -59,17 +60,17 @@ def test_an_artifact_is_downloaded_once_sealed_and_kept(downloads: Downloads, ar
 
 def test_only_what_is_read_is_downloaded(downloads: Downloads, artifact: Path, registered: Client) -> None:
     (artifact / "code" / "churn").mkdir(parents=True)
-    for name in ("code/churn/core.py", "conda.yaml", "code/model.json"):
+    for name in ("code/churn/core.py", "conda.yaml", "code/model.json", EVALUATED_FILE):
         (artifact / name).touch()
     folder = found(downloads, registered)
-    assert {path.name for path in folder.iterdir()} == {MLMODEL_FILE, PIPELINE_FILE, INFO_FILE, SEAL_FILE}
+    assert {path.name for path in folder.iterdir()} == {MLMODEL_FILE, PIPELINE_FILE, EVALUATED_FILE, INFO_FILE, SEAL_FILE}
 
 
 def test_one_that_was_exchanged_in_the_store_is_refused_and_not_kept(
     downloads: Downloads, artifact: Path, registered: Client
 ) -> None:
     (artifact / PIPELINE_FILE).write_text("another one")
-    for ask in (downloads.load, downloads.reference):
+    for ask in (downloads.load, downloads.load_judged, downloads.reference):
         with pytest.raises(ModelRefused, match="version 1 is not the one that was registered"):
             ask("1")
         assert list(models_folder(registered.settings).iterdir()) == []
@@ -86,7 +87,7 @@ def test_one_that_was_exchanged_on_this_disk_is_downloaded_anew(downloads: Downl
 
 
 def test_a_store_that_is_not_mounted_is_a_registry_that_is_away(downloads: Downloads, registered: Client) -> None:
-    for ask in (downloads.load, downloads.reference):
+    for ask in (downloads.load, downloads.load_judged, downloads.reference):
         with pytest.raises(RegistryError):
             ask("1")
     (registered.settings.home / "a" / "1").mkdir(parents=True)

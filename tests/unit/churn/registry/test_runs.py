@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ from mlflow.utils import requirements_utils
 import churn
 from churn.errors import RegistryError
 from churn.model_card.card import SUMMARY
+from churn.modeling.model import build_pipeline
 from churn.modeling.model_info import ModelInfo
 from churn.modeling.training import Trained
 from churn.registry.artifact import (
     CARD_FILE,
+    EVALUATED_FILE,
     INFO_FILE,
     REFERENCE_FILE,
     artifact_folder,
@@ -33,6 +36,7 @@ from churn.registry.artifact import (
 from churn.registry.client import Client
 from churn.registry.downloads import Downloads
 from churn.registry.runs import MAX_NAME, Runs, model_signature
+from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.registry.versions import Versions
 
@@ -166,6 +170,17 @@ def test_the_model_is_logged_with_all_that_it_is_read_by_later(
     assert contents[CARD_FILE].decode("utf-8") == CARD
     (tmp_path / REFERENCE_FILE).write_bytes(contents[REFERENCE_FILE])
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / REFERENCE_FILE), REFERENCE)
+
+
+def test_what_was_evaluated_is_logged_beside_what_is_served(runs: Runs, trained: Trained, logged: dict[str, Any]) -> None:
+    evaluated = build_pipeline(1)
+    trained.model.evaluated = evaluated  # type: ignore[misc]
+    model = register(runs, trained)
+    content = logged["contents"][EVALUATED_FILE]
+    assert content == dump_pipeline(evaluated)
+    assert model.info.evaluated_digest == hashlib.sha256(content).hexdigest()
+    assert ModelInfo.model_validate_json(logged["contents"][INFO_FILE]).evaluated_digest == model.info.evaluated_digest
+    assert (logged["pipeline"], model.evaluated) == ("the pipeline", evaluated)
 
 
 def test_the_version_has_the_digest_of_what_the_registry_returned_and_that_is_kept(

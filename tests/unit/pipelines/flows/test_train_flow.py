@@ -202,7 +202,7 @@ class Champions:
             raise self.error
         return "3"
 
-    def load(self, version: str) -> str:
+    def load_judged(self, version: str) -> str:
         if self.error:
             raise self.error
         return f"model {version}"

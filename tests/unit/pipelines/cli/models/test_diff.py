@@ -37,7 +37,7 @@ class Registry:
             )
             self.models[version] = Model(pipeline, info)
 
-    def load(self, version: str) -> Model:
+    def load_judged(self, version: str) -> Model:
         number = "2" if version == "champion" else version
         if number not in self.models:
             raise NoVersion(f"there is no version {version!r} of model 'churn'; train one with: churn train")
