@@ -52,7 +52,8 @@ def test_what_is_learned_is_as_if_nobody_had_been_called(company: Company, tmp_p
             assert "effective sample size" in str(traffic)
         store.close()
     assert rate[True, False] < rate[False, False] - 0.005, "some stayed because they were called"
-    assert rate[True, True] == pytest.approx(rate[False, False], abs=0.01)
+    # Some seventy of the control group, each for ten, tell of those named: a standard error of .009. Without them it is .1 less.
+    assert rate[True, True] == pytest.approx(rate[False, False], abs=0.02)
 
 
 @pytest.mark.long
