@@ -16,7 +16,7 @@ from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even, profit_of_churner, profit_of_stayer
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.modeling.refit import joined
+from churn.modeling.search.refit import joined
 from churn.modeling.training import Trained, train
 from churn.modeling.training_set import TrainingSet
 from churn.simulation.life import Month

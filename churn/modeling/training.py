@@ -21,8 +21,8 @@ from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.modeling.deep.pretraining import pretrain
 from churn.modeling.folds import folds_of
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.modeling.refit import refit, reserved_since
 from churn.modeling.search.candidates import OnScore
+from churn.modeling.search.refit import refit, reserved_since
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training_set import TrainingSet, digest_customers
 from churn.modeling.training_window import train_on_what_holds

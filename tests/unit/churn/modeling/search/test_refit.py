@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from churn.data.labelled import Labelled
 from churn.data.many_rows import MAX_FITTED
-from churn.modeling import refit as module
-from churn.modeling.refit import joined, refit, reserved_since
+from churn.modeling.search import refit as module
+from churn.modeling.search.refit import joined, refit, reserved_since
 from churn.modeling.search.tuned import Tuned
 
 
