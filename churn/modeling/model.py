@@ -37,8 +37,8 @@ class Model:
     card : str
         For people, in Markdown; empty if it has none.
     evaluated : sklearn.pipeline.Pipeline or None
-        The same pipeline before it was fitted anew on the reserved customers too (`churn.modeling.search.refit`). None if it was not, or
-        if nobody is to judge this model.
+        The same pipeline before it was fitted anew on the reserved customers, too (`churn.modeling.search.refit`). None if it was
+        not, or if nobody is to judge this model.
     """
 
     pipeline: Pipeline
