@@ -100,7 +100,7 @@ def _dump_sqlite(path: Path, into: Path) -> Database:
     if sound != "ok":
         raise ChurnError(f"{path} is damaged: {sound}")
     # No URL as text: the folder of the backup may hold a question mark.
-    engine = sa.create_engine(sa.URL.create(SQLITE, database=str(into)))
+    engine = sa.create_engine(sa.URL.create(SQLITE, database=str(into)), connect_args={"timeout": BUSY_SECONDS})
     with engine.connect() as connection:
         known = _describe(connection, SQLITE, sqlite3.sqlite_version)
     engine.dispose()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StrictBool, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, ValidationInfo, create_model, field_validator, model_validator
 
 from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Outcome
-from service.schemas.reported import EITHER, Part, PastTime, Reference, Reported, Storable
+from service.schemas.reported import EITHER, NO_NUL, Part, PastTime, Reference, Reported, without_nul
 
 
 class Reason(Part):
@@ -180,7 +180,9 @@ class ReloadAnswer(Part):
 class RollbackBody(Part):
     """Why the model in service is left, and which one is meant."""
 
-    reason: Annotated[Storable, Field(min_length=1, max_length=2_000)]
+    reason: Annotated[
+        str, Field(strict=True, min_length=1, max_length=2_000, json_schema_extra=NO_NUL), AfterValidator(without_nul)
+    ]
     leaving: Annotated[str, Field(strict=True, min_length=1, max_length=100)] | None = Field(
         None, description="The version to leave: nothing is done (409) if another one serves. Default: the one that serves."
     )

@@ -33,8 +33,8 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _without_nul(value: str) -> str:
-    # PostgreSQL cannot store NUL in text: such a record would fail, and with it all those that are committed together.
+def without_nul(value: str) -> str:
+    """Return a text as it is. Raise ValueError for NUL: PostgreSQL stores none, and all that is committed with it would fail."""
     if "\x00" in value:
         raise ValueError("must not contain NUL characters")
     return value
@@ -62,11 +62,12 @@ def _is_possible(value: datetime) -> datetime:
     return value
 
 
-# A text that every store can hold.
-Storable = Annotated[str, Field(strict=True, json_schema_extra={"pattern": "^[^\\u0000]*$"}), AfterValidator(_without_nul)]
+# In JSON Schema, beside `without_nul`. Bounds of a length stand before a validator: behind one, they speak of no text any more.
+NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
 PredictionId = Annotated[
-    Storable,
-    Field(min_length=1, max_length=UUID_LENGTH),
+    str,
+    Field(strict=True, min_length=1, max_length=UUID_LENGTH, json_schema_extra=NO_NUL),
+    AfterValidator(without_nul),
     AfterValidator(_lower_case),
 ]
 PastTime = Annotated[AwareDatetime, WrapValidator(_as_written), AfterValidator(_is_possible)]

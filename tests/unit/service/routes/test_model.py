@@ -51,7 +51,7 @@ async def test_rollback_route_goes_back_and_tells(client: httpx2.AsyncClient, re
     assert registry.rollbacks == [("2", "1", "api", "complaints")]
     assert (await client.post("/predict", json=CUSTOMER)).json()["model_version"] == "1"
     assert (await client.get("/model")).json()["aliases"] == ["champion"]
-    for wrong in ({"reason": ""}, {"reason": 3}, {"reason": "no\x00text"}, {"why": "x"}, []):
+    for wrong in ({"reason": ""}, {"reason": 3}, {"reason": "no\x00text"}, {"reason": "x" * 2_001}, {"why": "x"}, []):
         assert (await client.post("/admin/rollback", json=wrong)).status_code == 422
 
 
