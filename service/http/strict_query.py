@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
@@ -26,8 +26,9 @@ def _plain(number: Any) -> Any:
     return number
 
 
-# A whole number of a query: digits and nothing else. (As Python reads them, `1_0`, `+1`, `1.0` and ` 1` would be numbers, too.)
-QueryInt = Annotated[int, BeforeValidator(_plain)]
+# For a whole number of a query: digits and nothing else. (Python takes `1_0`, `+1`, `1.0` and ` 1` for numbers, too.)
+# It stands behind the number's bounds: before them, they would not be in the OpenAPI document.
+IN_DIGITS = BeforeValidator(_plain)
 
 
 class StrictRoute(APIRoute):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import Field
 
 from service.authorization import require
 from service.http.openapi import problems
-from service.http.strict_query import QueryInt, StrictRoute
+from service.http.strict_query import IN_DIGITS, StrictRoute
 from service.schemas.native import FailuresAnswer
 from service.state import State
 from service.threads import run_in_thread
@@ -18,7 +19,8 @@ router = APIRouter(route_class=StrictRoute, tags=["operations"], dependencies=[D
 
 @router.get("/admin/failures", responses=problems(401, 403, 422))
 async def show_failures(
-    state: State, limit: Annotated[QueryInt, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
+    state: State,
+    limit: Annotated[int, Field(ge=1, le=1_000), IN_DIGITS, Query(description="At most so many, the newest.")] = 100,
 ) -> FailuresAnswer:
     """Return the newest rejected requests of all workers: when, which route, and which rules were broken; never a value."""
     found: list[dict[str, Any]] = await run_in_thread(state.rejected_requests.newest, limit)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
-from service.http.strict_query import QueryInt, StrictRoute
+from service.http.strict_query import IN_DIGITS, StrictRoute
 from service.prediction import Extras
 from service.schemas.native import PredictionAnswer
 from service.state import State
@@ -25,7 +26,8 @@ async def predict(
     request: Request,
     state: State,
     reasons: Annotated[
-        QueryInt | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")
+        Annotated[int, Field(ge=1, le=MAX_REASONS), IN_DIGITS] | None,
+        Query(description="How many of the strongest reasons to give."),
     ] = None,
     segment: Annotated[bool, Query(description="Whether to name the customer's segment.")] = False,
 ) -> Response:

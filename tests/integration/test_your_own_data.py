@@ -125,4 +125,5 @@ def test_the_service_answers_the_request_of_the_page(walk: Walk) -> None:
         status, answer = portal.call(post)
     assert status == 200, answer
     assert answer["customer_id"] == "c-1"
-    assert 0.5 < float(str(answer["churn_probability"])) < 1
+    # Of all these customers .27 left.
+    assert 0.4 < float(str(answer["churn_probability"])) < 1
