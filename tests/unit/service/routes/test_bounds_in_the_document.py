@@ -1,4 +1,4 @@
-"""The bounds of what is sent are in the OpenAPI document, in JSON Schema's words: those behind a validator are in pydantic's own."""
+"""The bounds of what is sent are in the OpenAPI document in the words of JSON Schema, also behind a validator."""
 
 from __future__ import annotations
 
