@@ -17,7 +17,7 @@ ROWS_A_VALUE = 5
 NEARLY = 0.25
 # A column gives leavers away if so large a share of them has values that at most so large a share of the others with these
 # values does not: what was noted down of some who left, and of nobody else. Values of fewer customers prove nothing.
-GIVEN_AWAY, MAX_STAYED, VALUE_ROWS = 0.25, 0.05, 20
+GIVEN_AWAY, MAX_STAYED, VALUE_ROWS = 0.25, 0.01, 20
 
 
 def rows_told_wrong(values: pd.Series, left: NDArray[np.bool_]) -> int | None:

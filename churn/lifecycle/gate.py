@@ -216,7 +216,7 @@ def never_trained_on(challenger: Model, champion: Model) -> Check:
     """
     then, today = champion.info, challenger.info
     passed = then.split_rule == today.split_rule and then.reserved >= today.reserved
-    said = f"version {then.version} was trained on none of the customers who are reserved today"
+    said = f"version {then.version}, as it was evaluated, was trained on none of the customers who are reserved today"
     if not passed:
         said = (
             f"version {then.version} may have been trained on these customers: others were reserved then (split.key, "

@@ -32,9 +32,7 @@ class ModelInfo(BaseModel):
     refitted_on: int = Field(
         0, ge=0, description="Rows it was fitted anew on after its evaluation, reserved ones included; 0: it was not."
     )
-    evaluated_digest: str = Field(
-        "", description="SHA-256 of the artifact that holds it as it was evaluated; empty: no other one."
-    )
+    evaluated_digest: str = Field("", description="SHA-256 of the file that holds it as it was evaluated; empty: there is none.")
     contract: str
     contract_digest: str
     features: list[str] = Field(description="What it reads, in order.")

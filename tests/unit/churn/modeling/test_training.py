@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 import churn.config.params as params_module
+import churn.modeling.training as training_module
 from churn.clock import now
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
@@ -184,6 +186,33 @@ def test_what_is_served_has_learned_from_everybody(trained: Trained, customers: 
     assert trained.model.pipeline["scaler"].n_samples_seen_ == len(everybody)
     assert np.array_equal(trained.model.pipeline["imputer"].statistics_, everybody[features].median().to_numpy())
     assert trained.model.judged.info.refitted_on == 0
+
+
+def test_traffic_that_judges_teaches_what_is_served_and_a_customer_of_both_is_one(customers: Dataset, contract: Contract) -> None:
+    named = replace(customers, customer_id=pd.Series([f"c{n}" for n in range(len(customers))]))
+    visits = traffic_of(customers, customer_id=[f"c{n}" for n in range(len(customers))])
+    training_set = assemble(named, visits, contract, PARAMS)
+    assert training_set.fresh_is_traffic
+    held, fresh = len(training_set.holdout), len(training_set.fresh)
+    who = training_set.judges.customer
+    assert who is not None
+    assert len(who) == held + fresh
+    # All of the traffic that judges is of customers who are in the holdout, too.
+    assert set(who[held:].tolist()) <= set(who[:held].tolist())
+    info = fit(named, contract, traffic=visits).model.info
+    assert info.refitted_on == info.rows + held + fresh
+
+
+def test_a_reweighed_model_is_served_as_it_was_evaluated(
+    customers: Dataset, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(tuned: Any, *_: Any) -> Any:
+        return tuned, 0.3, SimpleNamespace(taken=True, columns=("group",))
+
+    monkeypatch.setattr(training_module, "_choose_weights", taken)
+    model = fit(customers, contract).model
+    assert (model.info.refitted_on, model.evaluated) == (0, None)
+    assert model.judged is model
 
 
 def test_the_scores_are_those_of_the_holdout(trained: Trained, customers: Dataset, contract: Contract) -> None:
